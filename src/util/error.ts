@@ -1,0 +1,75 @@
+// The three kinds of failure: bad input is a `BpfError`, a stopped program a `BpfStopped` (interpreter, runtime), our own
+// mistake an `AssertionFailure`.
+
+/** Where in the input something is wrong. Offsets and columns are what a person would look up: bytes, 1-based lines. */
+export type Position =
+  | { readonly in: 'file'; readonly path: string; readonly offset?: number; readonly section?: string }
+  | { readonly in: 'text'; readonly path: string; readonly line: number; readonly column: number }
+  | { readonly in: 'program'; readonly program: string; readonly slot?: number; readonly source?: SourcePosition }
+  | { readonly in: 'packet'; readonly index: number }
+  | { readonly in: 'option'; readonly name: string }
+  | { readonly in: 'host' };
+
+/** A line of C that an instruction came from. */
+export interface SourcePosition {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** The line's text where the object carries it. */
+  readonly text?: string;
+}
+
+/** `area/kebab-case`. The areas are the layers of src. */
+export type ErrorCode =
+  `${'asm' | 'btf' | 'classic' | 'cli' | 'elf' | 'host' | 'interpreter' | 'isa' | 'jit' | 'map' | 'object' | 'packet' | 'pcap' | 'program' | 'runtime' | 'window'}/${string}`;
+
+/** Bad input: refused with a code, a position and what was expected. */
+export class BpfError extends Error {
+  override readonly name: string = 'BpfError';
+  readonly code: ErrorCode;
+  readonly position: Position;
+  constructor(code: ErrorCode, position: Position, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.position = position;
+  }
+}
+
+/** `FILE:LINE:COL`, `FILE+0xOFFSET` or `program NAME, slot N (FILE:LINE)`. */
+export function printPosition(position: Position): string {
+  switch (position.in) {
+    case 'file': {
+      const where = position.offset === undefined ? '' : `+0x${position.offset.toString(16)}`;
+      return `${position.path}${where}${position.section === undefined ? '' : ` (${position.section})`}`;
+    }
+    case 'text':
+      return `${position.path}:${position.line}:${position.column}`;
+    case 'program': {
+      const slot = position.slot === undefined ? '' : `, slot ${position.slot}`;
+      const source = position.source;
+      return `program ${position.program}${slot}${source === undefined ? '' : ` (${source.file}:${source.line}:${source.column})`}`;
+    }
+    case 'packet':
+      return `packet ${position.index}`;
+    case 'option':
+      return `option ${position.name}`;
+    case 'host':
+      return 'host';
+    default:
+      return unreachable(position);
+  }
+}
+
+/** A mistake of ours: never caused by input. */
+export class AssertionFailure extends Error {
+  override readonly name = 'AssertionFailure';
+}
+
+/** Stays on in release: silence here would mean wrong code. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new AssertionFailure(message);
+}
+
+export function unreachable(value: never): never {
+  throw new AssertionFailure(`unexpected case ${JSON.stringify(value)}`);
+}

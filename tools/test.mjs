@@ -1,0 +1,20 @@
+// Runs the compiled tests under node:test. `node tools/test.mjs [PATH-PART]... [-- NODE-OPTIONS]`: only files whose path has a part.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dash = process.argv.indexOf('--');
+const parts = process.argv.slice(2, dash < 0 ? undefined : dash);
+const options = dash < 0 ? [] : process.argv.slice(dash + 1);
+const files = readdirSync(join(root, 'dist/test'), { recursive: true })
+  .map((name) => join(root, 'dist/test', String(name)))
+  .filter((path) => path.endsWith('.test.js') && existsSync(path.replace('dist/', '').replace(/js$/, 'ts')) && (parts.length === 0 || parts.some((part) => relative(root, path).includes(part))))
+  .sort();
+if (files.length === 0) {
+  console.error(`no test file matches ${parts.join(' ')}`);
+  process.exit(1);
+}
+const { status } = spawnSync(process.execPath, ['--test', ...options, ...files], { cwd: root, stdio: 'inherit' });
+process.exit(status ?? 1);
