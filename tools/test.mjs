@@ -10,7 +10,12 @@ const parts = process.argv.slice(2, dash < 0 ? undefined : dash);
 const options = dash < 0 ? [] : process.argv.slice(dash + 1);
 const files = readdirSync(join(root, 'dist/test'), { recursive: true })
   .map((name) => join(root, 'dist/test', String(name)))
-  .filter((path) => path.endsWith('.test.js') && existsSync(path.replace('dist/', '').replace(/js$/, 'ts')) && (parts.length === 0 || parts.some((part) => relative(root, path).includes(part))))
+  .filter(
+    (path) =>
+      path.endsWith('.test.js') &&
+      existsSync(path.replace('dist/', '').replace(/js$/, 'ts')) &&
+      (parts.length === 0 || parts.some((part) => relative(root, path).includes(part))),
+  )
   .sort();
 if (files.length === 0) {
   console.error(`no test file matches ${parts.join(' ')}`);

@@ -56,7 +56,8 @@ export class ByteReader {
   /** A 64-bit field that must be a size or an offset: at most 2^53. */
   size64(offset: number, what = 'a 64-bit size'): number {
     const value = this.u64(offset, what);
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new BpfError(this.#code, this.at(offset), `${what} is ${value}, larger than any file`);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER))
+      throw new BpfError(this.#code, this.at(offset), `${what} is ${value}, larger than any file`);
     return Number(value);
   }
 

@@ -1,0 +1,49 @@
+// The activation block: what running machine code knows of its run. Lies outside the window, one per activation; the pinned
+// activation register points at it (x27 on arm64). Byte offsets; all fields 8 bytes, little-endian.
+
+export const ACTIVATION = {
+  /** Native stack pointer to restore when the program stops; set by the entry thunk. */
+  savedStack: 0,
+  /** Address of the stub that ends the run: reason and slot in the target's two scratch registers. */
+  stopStub: 8,
+  /** Address of the stub that a fuel check calls when the slice is used up; returns or stops. */
+  fuelStub: 16,
+  /** Fuel left beyond the slice that is in the fuel register (int64). */
+  fuelTotal: 24,
+  /** Tail calls made so far (uint32). */
+  tailCalls: 32,
+  /** Lowest native R10 that a call may still leave behind, for programs that check their depth. */
+  stackLimit: 40,
+  /** Table of code pointers by handle, and its length (uint32). */
+  functions: 48,
+  functionCount: 56,
+  /** CPU id that helpers report (uint32). */
+  cpu: 64,
+  /** Out: STOP reason, slot, faulting pc and address. */
+  stopReason: 72,
+  stopSlot: 80,
+  faultPc: 88,
+  faultAddress: 96,
+  /** Native address of the top of the routines' stack. */
+  routineStack: 104,
+  /** Packet of the legacy loads: window offset, length (uint32 each). */
+  packet: 112,
+  packetLength: 120,
+  /** Free for the host. */
+  host: 128,
+} as const;
+export const ACTIVATION_BYTES = 256;
+
+/** Why a program stopped before its exit. */
+export const STOP = {
+  none: 0,
+  fuel: 1,
+  deadline: 2,
+  aborted: 3,
+  fault: 4,
+  stack: 5,
+  badCall: 6,
+  helper: 7,
+  unsupported: 8,
+} as const;
+export type StopReason = keyof typeof STOP;

@@ -1,0 +1,165 @@
+// Collects a unit: appends fixed code, sites, labels and slot marks. Lowering is its only user.
+import { assert } from '../util/error.ts';
+import type { SymbolRef, Unit } from './unit.ts';
+
+const UNBOUND = -1;
+
+/** Invariant: site and mark positions ascend; `length` never passes the buffer (callers of `bytes` call `reserve` first). */
+export class Assembler {
+  /** Write at `length` after `reserve`, then advance `length`; or use `word`/`byte`. Replaced when it grows. */
+  bytes: Uint8Array;
+  length = 0;
+  #words: Int32Array;
+  #siteAt: Int32Array;
+  #siteKind: Uint8Array;
+  #siteOperand: Int32Array;
+  #siteTarget: Int32Array;
+  #sites = 0;
+  #labelAt: Int32Array;
+  #labelSites: Int32Array;
+  #labels = 0;
+  #markSlot: Int32Array;
+  #markAt: Int32Array;
+  #markSites: Int32Array;
+  #marks = 0;
+  readonly #symbols: SymbolRef[] = [];
+  readonly #symbolIds: Map<string, number> = new Map();
+  readonly #entries: number[] = [];
+
+  /** `slots`: length of the program, for the first size of the arrays. */
+  constructor(slots: number) {
+    this.bytes = new Uint8Array(64 + slots * 16);
+    this.#words = new Int32Array(this.bytes.buffer);
+    const sites = 16 + (slots >> 2);
+    this.#siteAt = new Int32Array(sites);
+    this.#siteKind = new Uint8Array(sites);
+    this.#siteOperand = new Int32Array(sites);
+    this.#siteTarget = new Int32Array(sites);
+    this.#labelAt = new Int32Array(sites).fill(UNBOUND);
+    this.#labelSites = new Int32Array(sites);
+    this.#markSlot = new Int32Array(slots + 16);
+    this.#markAt = new Int32Array(slots + 16);
+    this.#markSites = new Int32Array(slots + 16);
+  }
+
+  /** Makes room for `size` more bytes. */
+  reserve(size: number): void {
+    if (this.length + size <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, (this.length + size + 7) & ~7));
+    grown.set(this.bytes);
+    this.bytes = grown;
+    this.#words = new Int32Array(grown.buffer);
+  }
+
+  byte(value: number): void {
+    this.reserve(1);
+    this.bytes[this.length++] = value;
+  }
+
+  /** Appends a 32-bit word; the length must be a multiple of 4 (fixed-width targets append nothing else). */
+  word(value: number): void {
+    if (this.length + 4 > this.bytes.length) this.reserve(4);
+    this.#words[this.length >> 2] = value;
+    this.length += 4;
+  }
+
+  newLabel(): number {
+    if (this.#labels === this.#labelAt.length) {
+      const old = this.#labels;
+      this.#labelAt = grow(this.#labelAt).fill(UNBOUND, old);
+      this.#labelSites = grow(this.#labelSites);
+    }
+    return this.#labels++;
+  }
+
+  /** `count` labels with consecutive numbers; the first is returned. */
+  newLabels(count: number): number {
+    const first = this.#labels;
+    for (let i = 0; i < count; i++) this.newLabel();
+    return first;
+  }
+
+  bind(label: number): void {
+    assert(this.#labelAt[label] === UNBOUND, `label ${label} bound twice`);
+    this.#labelAt[label] = this.length;
+    this.#labelSites[label] = this.#sites;
+  }
+
+  isBound(label: number): boolean {
+    return this.#labelAt[label] !== UNBOUND;
+  }
+
+  /** Appends a site of the target's kind number `kind` that refers to a label or a symbol. */
+  site(kind: number, operand: number, target: number): void {
+    if (this.#sites === this.#siteAt.length) {
+      this.#siteAt = grow(this.#siteAt);
+      this.#siteKind = grow(this.#siteKind);
+      this.#siteOperand = grow(this.#siteOperand);
+      this.#siteTarget = grow(this.#siteTarget);
+    }
+    const i = this.#sites++;
+    this.#siteAt[i] = this.length;
+    this.#siteKind[i] = kind;
+    this.#siteOperand[i] = operand;
+    this.#siteTarget[i] = target;
+  }
+
+  /** The number of a symbol; equal references share one. */
+  symbol(ref: SymbolRef): number {
+    const key = JSON.stringify(ref);
+    let id = this.#symbolIds.get(key);
+    if (id === undefined) {
+      id = this.#symbols.length;
+      this.#symbols.push(ref);
+      this.#symbolIds.set(key, id);
+    }
+    return id;
+  }
+
+  /** The code from here on belongs to eBPF slot `slot` (-1 prologue, -2 stubs). */
+  mark(slot: number): void {
+    if (this.#marks === this.#markSlot.length) {
+      this.#markSlot = grow(this.#markSlot);
+      this.#markAt = grow(this.#markAt);
+      this.#markSites = grow(this.#markSites);
+    }
+    const i = this.#marks++;
+    this.#markSlot[i] = slot;
+    this.#markAt[i] = this.length;
+    this.#markSites[i] = this.#sites;
+  }
+
+  /** Binds the entry of the next subprogram here. */
+  entry(label: number): void {
+    this.bind(label);
+    this.#entries.push(label);
+  }
+
+  finish(target: string): Unit {
+    for (let label = 0; label < this.#labels; label++) assert(this.#labelAt[label] !== UNBOUND, `label ${label} is not bound`);
+    return {
+      target,
+      code: this.bytes.subarray(0, this.length),
+      sites: this.#sites,
+      siteAt: this.#siteAt,
+      siteKind: this.#siteKind,
+      siteOperand: this.#siteOperand,
+      siteTarget: this.#siteTarget,
+      labels: this.#labels,
+      labelAt: this.#labelAt,
+      labelSites: this.#labelSites,
+      symbols: this.#symbols,
+      marks: this.#marks,
+      markSlot: this.#markSlot,
+      markAt: this.#markAt,
+      markSites: this.#markSites,
+      entries: Int32Array.from(this.#entries),
+    };
+  }
+}
+
+function grow<T extends Int32Array | Uint8Array>(array: T): T {
+  const grown = new (array.constructor as new (length: number) => T)(array.length * 2);
+  grown.set(array);
+  return grown;
+}

@@ -1,0 +1,64 @@
+// The lowered program before its place is known: fixed code with variable sites. `layout.ts` settles it at a base address.
+
+/** What code refers to outside its own image. Interned by the assembler; resolved to 64-bit addresses at layout. */
+export type SymbolRef =
+  /** A helper of the program, as a callee in the `bpf` convention (arguments and R0 in place). */
+  | { readonly kind: 'helper'; readonly id: number; readonly name: string }
+  | { readonly kind: 'kfunc'; readonly name: string }
+  /** A runtime routine, callee in the `bpf` convention. */
+  | { readonly kind: 'routine'; readonly name: string }
+  /** The window offset of a map's descriptor (what lddw map gives). */
+  | { readonly kind: 'map'; readonly index: number }
+  /** The window offset of byte `offset` of a map's storage (globals: lddw map value; inlined array lookups). */
+  | { readonly kind: 'mapValue'; readonly index: number; readonly offset: number }
+  /** A code handle for the subprogram that starts at `slot`. */
+  | { readonly kind: 'function'; readonly slot: number };
+
+/** How a site's bytes depend on where things are. A target has a table of these; `Unit.siteKind` indexes it. */
+export interface SiteKind {
+  readonly name: string;
+  /**
+   * label: a place in this image, short form while in reach, else long, for good;
+   * call: a symbol, direct while in reach, else through a veneer or indirect in place;
+   * value: a symbol's value moved to a register, length known once the symbol is.
+   */
+  readonly refers: 'label' | 'call' | 'value';
+  /** Bytes of the short or direct form. */
+  readonly short: number;
+  /** Bytes of the long form (labels). Calls and values ask the target. */
+  readonly long: number;
+  /** Displacements that the short form encodes, bytes, both inclusive, from the start of the site plus `bias`. */
+  readonly min: number;
+  readonly max: number;
+  /** Bytes from the site's start to the point the machine measures from, short form (x86: the end). */
+  readonly bias: number;
+}
+
+/**
+ * Fixed bytes plus sites, in code order. A position in a unit is a pair (fixed offset, number of sites before it); its address
+ * once settled is base + fixed offset + the lengths of those sites.
+ */
+export interface Unit {
+  readonly target: string;
+  /** Fixed code, without the bytes of sites. */
+  readonly code: Uint8Array;
+  readonly sites: number;
+  /** Fixed offset at which the site stands; ascending. */
+  readonly siteAt: Int32Array;
+  readonly siteKind: Uint8Array;
+  /** Register, condition, bit: as the target packs it. */
+  readonly siteOperand: Int32Array;
+  /** Label number or symbol number. */
+  readonly siteTarget: Int32Array;
+  readonly labels: number;
+  readonly labelAt: Int32Array;
+  readonly labelSites: Int32Array;
+  readonly symbols: readonly SymbolRef[];
+  /** Which eBPF slot code belongs to: mark i holds from its position to mark i+1. Slot -1: prologue, -2: stubs at the end. */
+  readonly marks: number;
+  readonly markSlot: Int32Array;
+  readonly markAt: Int32Array;
+  readonly markSites: Int32Array;
+  /** Label number of each subprogram's entry. */
+  readonly entries: Int32Array;
+}
