@@ -35,9 +35,9 @@ const files = readdirSync(src, { recursive: true })
 
 function importsOf(file: string): string[] {
   const text = readFileSync(join(src, file), 'utf8');
-  return [...text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^'";]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g)].map(
-    (match) => (match[1] ?? match[2] ?? match[3])!,
-  );
+  return [
+    ...text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^'";]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g),
+  ].map((match) => (match[1] ?? match[2] ?? match[3])!);
 }
 
 test('every import goes down the list of layers', () => {
@@ -61,7 +61,8 @@ test('every import goes down the list of layers', () => {
       const to = roomOf(relative(src, join(src, dirname(file), name)));
       const toLevel = levelOf.get(to.layer) ?? -1;
       if (to.layer === from.layer) {
-        if (to.target !== undefined && from.target !== undefined && to.target !== from.target) wrong.push(`${file} -> ${name}: another target`);
+        if (to.target !== undefined && from.target !== undefined && to.target !== from.target)
+          wrong.push(`${file} -> ${name}: another target`);
       } else if (toLevel >= fromLevel) {
         wrong.push(`${file} -> ${name}: ${from.layer} may not import ${to.layer}`);
       }
