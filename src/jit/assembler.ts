@@ -1,5 +1,5 @@
 // Collects a unit: appends fixed code, sites, labels and slot marks. Lowering is its only user.
-import { assert } from '../util/error.ts';
+import { assert, unreachable } from '../util/error.ts';
 import type { SymbolRef, Unit } from './unit.ts';
 
 const UNBOUND = -1;
@@ -23,7 +23,14 @@ export class Assembler {
   #markSites: Int32Array;
   #marks = 0;
   readonly #symbols: SymbolRef[] = [];
-  readonly #symbolIds: Map<string, number> = new Map();
+  readonly #symbolIds: Record<SymbolRef['kind'], Map<number | string, number>> = {
+    helper: new Map(),
+    kfunc: new Map(),
+    routine: new Map(),
+    map: new Map(),
+    mapValue: new Map(),
+    function: new Map(),
+  };
   readonly #entries: number[] = [];
 
   /** `slots`: length of the program, for the first size of the arrays. */
@@ -106,12 +113,13 @@ export class Assembler {
 
   /** The number of a symbol; equal references share one. */
   symbol(ref: SymbolRef): number {
-    const key = JSON.stringify(ref);
-    let id = this.#symbolIds.get(key);
+    const ids = this.#symbolIds[ref.kind];
+    const key = symbolKey(ref);
+    let id = ids.get(key);
     if (id === undefined) {
       id = this.#symbols.length;
       this.#symbols.push(ref);
-      this.#symbolIds.set(key, id);
+      ids.set(key, id);
     }
     return id;
   }
@@ -162,4 +170,23 @@ function grow<T extends Int32Array | Uint8Array>(array: T): T {
   const grown = new (array.constructor as new (length: number) => T)(array.length * 2);
   grown.set(array);
   return grown;
+}
+
+/** Tells references of one kind apart. */
+function symbolKey(ref: SymbolRef): number | string {
+  switch (ref.kind) {
+    case 'helper':
+      return ref.id;
+    case 'kfunc':
+    case 'routine':
+      return ref.name;
+    case 'map':
+      return ref.index;
+    case 'mapValue':
+      return ref.index * 2 ** 32 + (ref.offset >>> 0);
+    case 'function':
+      return ref.slot;
+    default:
+      return unreachable(ref);
+  }
 }

@@ -2,7 +2,14 @@
 import type { Program } from '../program/program.ts';
 import type { SiteKind, Unit } from './unit.ts';
 
-export interface CompileOptions {
+export interface LayoutOptions {
+  /** For tests: every call of a symbol goes through a veneer, whatever the distance. */
+  readonly forceVeneers?: boolean;
+  /** For tests: every branch takes its long form, every call the indirect one (unless forceVeneers). */
+  readonly forceLong?: boolean;
+}
+
+export interface CompileOptions extends LayoutOptions {
   /** Count slots at loop headers and subprogram entries, stop when they run out. Default true. */
   readonly fuel?: boolean;
   /** Confine every access to the window. Default true; false only for measurements: pointers are then native addresses minus the base, unchecked. */
@@ -26,16 +33,19 @@ export interface Address {
   readonly lo: number;
 }
 
-export interface Target {
-  readonly name: 'arm64' | 'x64';
+/** The part of a target that layout and image need: how sites become bytes. `labels.ts` of each target. */
+export interface SiteEncoder {
   /** Indexed by Unit.siteKind. */
   readonly sites: readonly SiteKind[];
-  /** Images and their entries are aligned to this, bytes; the filler is `trapByte`s (or the trap word). */
+  /** Images start at multiples of this, bytes. */
   readonly alignment: number;
+  /** Bytes: no image may be larger, so that long forms and branches to veneers reach everywhere in it. */
+  readonly reach: number;
   /** Instruction that stops the machine, repeated over unused room. */
   readonly trap: Uint8Array;
-  lower(program: Program, options: CompileOptions): Unit;
-  /** Bytes of the indirect call in place of `siteOperand` to that address. */
+  /** Bytes of the branch instruction that an indirect call ends with. */
+  readonly indirectBranch: number;
+  /** Bytes of the indirect call in place of `operand` to that address; never less than the direct form. */
   indirectLength(operand: number, address: Address): number;
   /** Bytes of a veneer (a jump through a scratch register) to that address. */
   veneerLength(address: Address): number;
@@ -43,10 +53,16 @@ export interface Target {
   valueLength(operand: number, value: Address): number;
   /** Write the site at out[at...]; `displacement` in bytes from the site's start. Each returns the bytes written. */
   emitShort(kind: number, operand: number, displacement: number, out: Uint8Array, at: number): number;
-  emitLong(kind: number, operand: number, displacement: number, out: Uint8Array, at: number): number;
-  emitIndirect(kind: number, operand: number, address: Address, out: Uint8Array, at: number): number;
+  /** `pc`: low half of the address at which the site stands (for page-relative forms). */
+  emitLong(kind: number, operand: number, displacement: number, pc: number, out: Uint8Array, at: number): number;
+  emitIndirect(operand: number, address: Address, out: Uint8Array, at: number): number;
   emitVeneer(address: Address, out: Uint8Array, at: number): number;
-  emitValue(kind: number, operand: number, value: Address, out: Uint8Array, at: number): number;
+  emitValue(operand: number, value: Address, out: Uint8Array, at: number): number;
+}
+
+export interface Target extends SiteEncoder {
+  readonly name: 'arm64' | 'x64';
+  lower(program: Program, options: CompileOptions): Unit;
   /** Text of the machine instruction at `offset`, and its length in bytes. Never throws. */
   printAt(code: Uint8Array, offset: number, base: Address): { readonly text: string; readonly length: number };
 }

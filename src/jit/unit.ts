@@ -25,11 +25,13 @@ export interface SiteKind {
   readonly refers: 'label' | 'call' | 'value';
   /** Bytes of the short or direct form. */
   readonly short: number;
-  /** Bytes of the long form (labels). Calls and values ask the target. */
+  /** Bytes of the long form (labels); equal to `short`: the only form, which reaches everywhere. Calls and values ask the target. */
   readonly long: number;
   /** Displacements that the short form encodes, bytes, both inclusive, from the start of the site plus `bias`. */
   readonly min: number;
   readonly max: number;
+  /** Displacements are multiples of this (arm64: 4); a symbol elsewhere cannot be called directly. */
+  readonly granule: number;
   /** Bytes from the site's start to the point the machine measures from, short form (x86: the end). */
   readonly bias: number;
 }
