@@ -64,7 +64,8 @@ export type Cond = (typeof COND)[keyof typeof COND];
 /** RFC9669 5.3, the immediate without the FETCH bit, for the simple ones the code of the ALU operation. */
 export const ATOMIC = { add: 0x00, or: 0x40, and: 0x50, xor: 0xa0, xchg: 0xe0, cmpxchg: 0xf0 } as const;
 
-/** The src field of lddw [RFC9669 5.4]. After linking: map, mapValue: imm = index into Program.maps, hi = offset into the value. */
+/** The src field of lddw [RFC9669 5.4]. After linking: map, mapValue: imm = index into Program.maps, hi = offset into the value;
+ * btfId: a kernel variable, whose address nobody here knows: engines load 0. */
 export const PSEUDO = { none: 0, map: 1, mapValue: 2, btfId: 3, func: 4, mapIndex: 5, mapIndexValue: 6 } as const;
 
 /** Instructions as arrays of `slots` entries. Immutable after decoding. */

@@ -2,11 +2,11 @@
 // again: unknown opcodes, reserved fields that are set, bad registers, jumps out of the program or into the middle of an lddw.
 import { assert, BpfError, type ErrorCode } from '../util/error.ts';
 import { type Code, KIND, PSEUDO } from './code.ts';
-import { ADDRESS_SPACES, ENCODINGS, type Encoding, type NumberField, type RegisterField } from './opcodes.ts';
+import { ADDRESS_SPACES, ENCODINGS, type Encoding, type NumberField } from './opcodes.ts';
 
 /** Bytes in a slot. */
 export const SLOT_BYTES = 8;
-/** R10, the frame pointer: the last register, never written. */
+/** R10, the last register; programs may not write it. [RFC9669 3] */
 export const FRAME_POINTER = 10;
 
 // A slot as two little-endian words. [RFC9669 3]
@@ -24,8 +24,8 @@ const SHAPE = { plain: 0, offset: 1, distance: 2, longDistance: 3, kfunc: 4, spa
 
 /**
  * Decodes a program: 8 bytes a slot, little-endian; `program` names it in errors.
- * Of the result holds: `encode` gives the same bytes; registers are at most R10 and R10 is not written; every jump, call and
- * function reference leads to a slot where an instruction starts.
+ * Of the result holds: `encode` gives the same bytes; registers are at most R10; every jump, call and function reference leads
+ * to a slot where an instruction starts.
  */
 export function decode(bytes: Uint8Array, program: string): Code {
   if (bytes.length % SLOT_BYTES !== 0) {
@@ -141,6 +141,12 @@ export function newCode(slots: number): Code {
   }; // biome-ignore format: a table
 }
 
+/** The register that an instruction's own operands make it write; those of calls and cmpxchg (R0) are not operands. */
+export function writtenOperand(code: Code, slot: number): number | undefined {
+  const e = encodingIndexAt(code, slot);
+  return ENCODINGS[e]!.dst === 'write' ? code.dst[slot] : ENCODINGS[e]!.src === 'write' ? code.src[slot] : undefined;
+}
+
 /** The row of `ENCODINGS` that a decoded instruction came from. */
 export function encodingAt(code: Code, slot: number): Encoding {
   return ENCODINGS[encodingIndexAt(code, slot)]!;
@@ -213,7 +219,6 @@ function refuseReserved(program: string, slot: number, e: number, low: number, h
 
 function refuseRegister(program: string, slot: number, e: number, dst: number, src: number): never {
   const bad = dst > DST_MAX[e]! ? dst : src;
-  if (bad === FRAME_POINTER) refuse('isa/frame-pointer-write', program, slot, `${nameOf(e)} writes R10, which is read-only`);
   refuse('isa/bad-register', program, slot, `${nameOf(e)} names register R${bad}, the last one is R${FRAME_POINTER}`);
 }
 
@@ -233,10 +238,6 @@ function selectorOf(rows: readonly Encoding[]): FieldName {
   );
   assert(field !== undefined, `rows of opcode ${rows[0]?.opcode} cannot be told apart`);
   return field;
-}
-
-function lastRegister(field: RegisterField): number {
-  return field === 'write' ? FRAME_POINTER - 1 : field === 'read' ? FRAME_POINTER : 15;
 }
 
 function shapeOf({ kind, offset, imm }: { kind: number; offset: NumberField; imm: NumberField }): number {
@@ -264,8 +265,8 @@ const KIND_OF: Uint8Array = byRow((row) => row.kind);
 const OP_OF: Uint8Array = byRow((row) => row.op);
 const SIZE_OF: Uint8Array = byRow((row) => row.size);
 const X_OF: Uint8Array = byRow((row) => row.x);
-const DST_MAX: Uint8Array = byRow((row) => lastRegister(row.dst));
-const SRC_MAX: Uint8Array = byRow((row) => lastRegister(row.src));
+const DST_MAX: Uint8Array = byRow((row) => (typeof row.dst === 'number' ? 15 : FRAME_POINTER));
+const SRC_MAX: Uint8Array = byRow((row) => (typeof row.src === 'number' ? 15 : FRAME_POINTER));
 const SRC_KEEP: Uint8Array = byRow((row) => (typeof row.src === 'number' ? 0 : 15));
 const IMM_KEEP: Int32Array = Int32Array.from(ENCODINGS, (row) => (typeof row.imm === 'number' || row.imm === 'distance' ? 0 : -1));
 const SHAPE_OF: Uint8Array = byRow(shapeOf);

@@ -1,6 +1,8 @@
 // A linked program: everything that the engines need to know of it. Built from bytes; refuses what no engine could run.
-import type { Code } from '../isa/code.ts';
-import type { SourcePosition } from '../util/error.ts';
+import { type Code, KIND, PSEUDO } from '../isa/code.ts';
+import { decode, FRAME_POINTER, writtenOperand } from '../isa/codec.ts';
+import { BpfError, type ErrorCode, type SourcePosition } from '../util/error.ts';
+import { findSubprograms, fuelCosts, MAX_FRAMES, maxFrames, numberSlots } from './cfg.ts';
 
 /** A function of the program: slots [start, end). The first one starts at slot 0 and is the program's entry. */
 export interface Subprogram {
@@ -56,4 +58,54 @@ export interface Program {
   readonly fuelCost: Uint32Array;
   /** True where the static call graph is cyclic or deeper than 8 frames: calls must then check the depth as they run. */
   readonly checksDepth: boolean;
+}
+
+/** Checks that the program can be run at all and computes what every engine needs of it. */
+export function createProgram(input: ProgramInput): Program {
+  const { name, bytes, maps = [], kfuncs = [], lines = [] } = input;
+  if (bytes.length === 0) throw new BpfError('program/empty', { in: 'program', program: name }, 'a program has at least one instruction');
+  const code = decode(bytes, name);
+  checkOperands(code, name, maps.length, kfuncs.length);
+  const subprograms = findSubprograms(code, name, input.subprograms ?? []);
+  const subprogramOf = numberSlots(code.slots, subprograms);
+  return {
+    name,
+    section: input.section ?? '',
+    type: input.type ?? 'raw',
+    bytes,
+    code,
+    subprograms,
+    subprogramOf,
+    maps,
+    kfuncs,
+    lines,
+    fuelCost: fuelCosts(code, subprograms),
+    checksDepth: maxFrames(code, subprograms, subprogramOf) > MAX_FRAMES,
+  };
+}
+
+function checkOperands(code: Code, program: string, maps: number, kfuncs: number): void {
+  const refuse = (error: ErrorCode, slot: number, message: string): never => {
+    throw new BpfError(error, { in: 'program', program, slot }, message);
+  };
+  for (let slot = 0; slot < code.slots; slot++) {
+    const kind = code.kind[slot];
+    const index = code.imm[slot]!;
+    if (kind === KIND.second) continue;
+    const namesFramePointer = code.dst[slot] === FRAME_POINTER || code.src[slot] === FRAME_POINTER;
+    if (namesFramePointer && writtenOperand(code, slot) === FRAME_POINTER) {
+      refuse('program/frame-pointer-write', slot, 'R10, the frame pointer, is read-only');
+    }
+    if (kind === KIND.callKfunc && (index < 0 || index >= kfuncs)) {
+      refuse('program/unknown-kfunc', slot, `call of kernel function ${index}, the program names ${kfuncs}`);
+    }
+    if (kind !== KIND.lddw) continue;
+    const op = code.op[slot];
+    if ((op === PSEUDO.map || op === PSEUDO.mapValue) && (index < 0 || index >= maps)) {
+      refuse('program/unknown-map', slot, `reference to map ${index}, the program has ${maps}`);
+    }
+    if (op === PSEUDO.mapIndex || op === PSEUDO.mapIndexValue) {
+      refuse('program/unlinked-map', slot, 'a map reference by loader index that linking should have replaced');
+    }
+  }
 }
