@@ -6,7 +6,7 @@ import type { SiteEncoder } from '../target.ts';
 import type { SiteKind } from '../unit.ts';
 
 /** Numbers of the rows of `sites`. */
-export const SITE = { jmp: 0, call: 1, jcc: 2, lea: 3, callSymbol: 4, value: 5 } as const;
+export const SITE = { jmp: 0, callLocal: 1, jcc: 2, lea: 3, call: 4, value: 5 } as const;
 
 /** Displacements count from the end of the instruction [SDM2 JMP], which is where `bias` stands. */
 function relative(name: string, refers: SiteKind['refers'], bits: 8 | 32, short: number, long: number): SiteKind {
@@ -15,7 +15,7 @@ function relative(name: string, refers: SiteKind['refers'], bits: 8 | 32, short:
 
 const sites: readonly SiteKind[] = [
   relative('jmp', 'label', 8, 2, 5),
-  relative('call', 'label', 32, 5, 5),
+  relative('callLocal', 'label', 32, 5, 5),
   relative('jcc', 'label', 8, 2, 6),
   relative('lea', 'label', 32, 7, 7),
   relative('call', 'call', 32, 5, 5),
@@ -93,8 +93,8 @@ export const siteEncoder: SiteEncoder = {
         out[at] = 0x70 | operand;
         write8(out, at + 1, displacement - 2);
         return 2;
+      case SITE.callLocal:
       case SITE.call:
-      case SITE.callSymbol:
         out[at] = 0xe8;
         write32(out, at + 1, displacement - 5);
         return 5;
@@ -136,9 +136,9 @@ export const jump = (asm: Assembler, label: number): void => asm.site(SITE.jmp, 
 /** `cc`: condition code as in 70+cc. */
 export const jumpCond = (asm: Assembler, cc: number, label: number): void => asm.site(SITE.jcc, cc, label);
 /** Call of a place in this image. */
-export const call = (asm: Assembler, label: number): void => asm.site(SITE.call, 0, label);
+export const callLocal = (asm: Assembler, label: number): void => asm.site(SITE.callLocal, 0, label);
 /** Address of a place in this image to `reg` (64 bits). */
 export const addressOf = (asm: Assembler, reg: number, label: number): void => asm.site(SITE.lea, reg, label);
-export const callSymbol = (asm: Assembler, symbol: number): void => asm.site(SITE.callSymbol, 0, symbol);
+export const callSymbol = (asm: Assembler, symbol: number): void => asm.site(SITE.call, 0, symbol);
 /** Moves a symbol's value (a window offset, a handle) to `reg`. */
 export const moveSymbol = (asm: Assembler, reg: number, symbol: number): void => asm.site(SITE.value, reg, symbol);
