@@ -1,0 +1,43 @@
+// What a function of the host (a helper) sees of the program that calls it. The same for every engine.
+import type { StopCause } from '../util/stopped.ts';
+import type { Window } from '../window/window.ts';
+
+/** A running program, as its helpers see it. Arguments are in registers 1 to 5, the result goes to register 0. */
+export interface Caller {
+  readonly window: Window;
+  readonly registers: BigUint64Array;
+  /**
+   * The pointer in register `argument`, after making sure that `size` bytes there may be read (or written): the interpreter asks the
+   * live regions, machine code only that they are in the window. Stops the program otherwise.
+   */
+  pointer(argument: number, size: number, write: boolean): number;
+  /** Calls the function of the program that `handle` names, in a frame of its own. */
+  callback(handle: bigint, r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint): bigint;
+  stop(cause: StopCause, what: string): never;
+}
+
+export type HelperFunction = (caller: Caller) => void;
+
+/** What a call reaches: a function of the host, or a runtime routine by its entry slot. */
+export type Callee = { readonly kind: 'host'; readonly call: HelperFunction } | { readonly kind: 'routine'; readonly entry: number };
+
+/** Code handles (what lddw func gives, what callx takes) are 256 + the subprogram's index: smaller numbers are helper ids. */
+export const FIRST_HANDLE = 256;
+export const TAIL_CALL_LIMIT = 33;
+
+/** State that all programs of one run share: a tail call passes it on. */
+export interface RunState {
+  /** Slots left; Infinity: not counted. */
+  fuel: number;
+  /** Milliseconds on `now`'s scale; Infinity: none. */
+  deadline: number;
+  readonly now: () => number;
+  tailCalls: number;
+  /** Frames in use on the program stack. */
+  depth: number;
+  /** The bytes that legacy packet loads see. */
+  packet: number;
+  packetLength: number;
+  /** Executed instructions, counted where the interpreter is asked to. */
+  instructions: number;
+}
