@@ -1,7 +1,6 @@
 // Writes the final bytes of a settled unit, and remembers what tools ask of an image: which slot an address belongs to, where
 // subprograms start, what each call became.
 import { AssertionFailure, assert } from '../util/error.ts';
-import { distanceBetween } from './address.ts';
 import { FORM, type Settled } from './layout.ts';
 import type { Address, SiteEncoder } from './target.ts';
 import type { SymbolRef } from './unit.ts';
@@ -28,13 +27,12 @@ export const STUBS = -2;
 
 export interface Call {
   readonly slot: number;
+  readonly site: number;
   readonly symbol: SymbolRef;
   readonly form: 'direct' | 'veneer' | 'indirect';
   /** Offset of the branch instruction itself. */
   readonly at: number;
   readonly address: Address;
-  /** From the site's start to the callee, bytes, modulo 2^64. */
-  readonly distance: number;
 }
 
 /** Writes every site where and as long as `settle` said it would be. */
@@ -161,9 +159,9 @@ export function offsetOfSlot({ rangeSlot, rangeAt }: Image, slot: number): numbe
 
 const CALL_FORMS: readonly (Call['form'] | undefined)[] = [undefined, undefined, 'direct', 'veneer', 'indirect'];
 
-/** Every call of a symbol, in code order, and why it is what it is. */
+/** Every call of a symbol, in code order. */
 export function calls(image: Image): readonly Call[] {
-  const { bounded, base, form, shift } = image.settled;
+  const { bounded, form, shift } = image.settled;
   const { unit, target, addresses } = bounded;
   const list: Call[] = [];
   for (let site = 0; site < unit.sites; site++) {
@@ -175,11 +173,11 @@ export function calls(image: Image): readonly Call[] {
     const address = addresses[symbol]!;
     list.push({
       slot: slotAt(image, start),
+      site,
       symbol: unit.symbols[symbol]!,
       form: callForm,
       at: callForm === 'indirect' ? start + length - target.indirectBranch : start,
       address,
-      distance: distanceBetween(base, address) - start,
     });
   }
   return list;

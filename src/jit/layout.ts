@@ -103,8 +103,10 @@ export function bound(unit: Unit, target: SiteEncoder, addresses: readonly Addre
     shift[site] = sum;
     const kind = siteKind[site]!;
     let length: number;
-    if (refers[kind] === REFERS.label) length = long[kind]!;
-    else {
+    if (refers[kind] === REFERS.label) {
+      assert(siteTarget[site]! < unit.labels, 'a label that the unit does not have');
+      length = long[kind]!;
+    } else {
       const symbol = siteTarget[site]!;
       const address = addresses[symbol]!;
       if (refers[kind] === REFERS.call) {
