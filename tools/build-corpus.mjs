@@ -1,0 +1,46 @@
+// Compiles the C sources of examples/ and test/corpus/ with clang for BPF. Lines `// build: NAME.o FLAGS...` in a source name its
+// objects (default: the source's name, -mcpu=v3). `--check`: compile into a temporary folder and compare with what is committed.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const check = process.argv.includes('--check');
+const parts = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+const clang = process.env.CLANG ?? 'clang-19';
+// Debug paths must not depend on where the checkout is.
+const common = ['-O2', '-g', '-Wall', '-Wno-unused-function', '-fdebug-compilation-dir=/src', '-ffile-prefix-map=./='];
+
+const scratch = check ? mkdtempSync(join(tmpdir(), 'bpfjit-corpus-')) : undefined;
+let failures = 0;
+for (const folder of ['examples', 'test/corpus']) {
+  const directory = join(root, folder);
+  for (const name of readdirSync(directory).sort()) {
+    if (!name.endsWith('.c') || (parts.length > 0 && !parts.some((part) => name.includes(part)))) continue;
+    const lines = [...readFileSync(join(directory, name), 'utf8').matchAll(/^\/\/ build: (\S+)(.*)$/gm)];
+    const builds =
+      lines.length > 0 ? lines.map((line) => [line[1], line[2].trim().split(/\s+/).filter(Boolean)]) : [[name.replace(/c$/, 'o'), []]];
+    for (const [output, flags] of builds) {
+      const cpu = flags.some((flag) => flag.startsWith('-mcpu=')) ? [] : ['-mcpu=v3'];
+      const path = scratch === undefined ? output : join(scratch, output);
+      const target = flags.includes('-mbig-endian') ? 'bpfeb' : 'bpfel';
+      const options = flags.filter((flag) => flag !== '-mbig-endian');
+      const command = [...common, '-target', target, ...cpu, ...options, '-c', name, '-o', path];
+      const { status, error } = spawnSync(clang, command, { cwd: directory, stdio: 'inherit' });
+      if (error) throw error;
+      if (status !== 0) {
+        failures++;
+        console.error(`${folder}/${name}: ${clang} ${command.join(' ')} failed`);
+      } else if (check && !readFileSync(path).equals(readFileSync(join(directory, output)))) {
+        failures++;
+        console.error(`${folder}/${output} is not what ${clang} makes of ${name}`);
+      } else {
+        console.log(`${folder}/${output}`);
+      }
+    }
+  }
+}
+if (scratch !== undefined) rmSync(scratch, { recursive: true });
+process.exit(failures === 0 ? 0 : 1);
