@@ -25,7 +25,7 @@ function pcapng(little: boolean): Uint8Array {
   const block = (type: number, body: number[]): Uint8Array => {
     const bytes = new Uint8Array(12 + 4 * body.length);
     const view = new DataView(bytes.buffer);
-    [type, bytes.length, ...body, bytes.length].forEach((word, i) => view.setUint32(4 * i, word, little));
+    for (const [i, word] of [type, bytes.length, ...body, bytes.length].entries()) view.setUint32(4 * i, word, little);
     return bytes;
   };
   const half = (first: number, second: number): number => (little ? (second << 16) | first : (first << 16) | second) >>> 0;

@@ -1,0 +1,7 @@
+// The package's own version.
+import { readFileSync } from 'node:fs';
+
+export function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+  return manifest.version;
+}
