@@ -229,7 +229,7 @@ class Builder {
     this.#add(KIND.swap, { op: SWAP.be, size, dst });
   }
   load(size: number, dst: number, src: number, offset: number): void {
-    this.#add(KIND.load, { size, dst, src, offset });
+    this.#add(KIND.load, { size, dst, src, x: 1, offset });
   }
   store(size: number, dst: number, offset: number, src: number): void {
     this.#add(KIND.store, { size, dst, src, offset, x: 1 });

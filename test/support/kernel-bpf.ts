@@ -1,0 +1,137 @@
+// The running kernel as an oracle: loads programs and runs them with BPF_PROG_TEST_RUN. Development only: needs Linux, root and
+// koffi; `openKernel` says why where one is missing. Layouts: union bpf_attr [uapi bpf.h].
+import { readFileSync } from 'node:fs';
+
+const SYS_BPF = { x64: 321, arm64: 280 } as const;
+const CMD = { mapCreate: 0, mapLookup: 1, mapUpdate: 2, mapGetNext: 4, progLoad: 5, progTestRun: 10 } as const;
+export const PROG_TYPE = { socketFilter: 1, schedCls: 3, xdp: 6 } as const;
+export const MAP_TYPE = { hash: 1, array: 2, progArray: 3 } as const;
+const LOG_BYTES = 1 << 20;
+const F_ANY_ALIGNMENT = 2;
+
+export interface LoadOptions {
+  readonly type: number;
+  readonly bytes: Uint8Array;
+  readonly expectedAttachType?: number;
+  readonly anyAlignment?: boolean;
+  /** The verifier's words at level 1; costs time. */
+  readonly log?: boolean;
+}
+export type LoadResult = { readonly fd: number } | { readonly errno: number; readonly log: string };
+
+export interface TestRun {
+  readonly retval: number;
+  readonly dataOut: Uint8Array;
+  /** Nanoseconds per run, mean over `repeat` as the kernel measures it. */
+  readonly duration: number;
+}
+
+export interface Kernel {
+  mapCreate(type: number, keySize: number, valueSize: number, maxEntries: number, flags?: number): number;
+  mapUpdate(fd: number, key: Uint8Array, value: Uint8Array): void;
+  mapLookup(fd: number, key: Uint8Array, valueSize: number): Uint8Array | undefined;
+  load(options: LoadOptions): LoadResult;
+  testRun(fd: number, data: Uint8Array, repeat?: number): TestRun;
+  close(fd: number): void;
+}
+
+/** The kernel, or a sentence that says why it cannot be asked. */
+export async function openKernel(): Promise<Kernel | string> {
+  if (process.platform !== 'linux') return 'not Linux';
+  const number = SYS_BPF[process.arch as keyof typeof SYS_BPF];
+  if (number === undefined) return `bpf(2) of ${process.arch} is not known here`;
+  let koffi: typeof import('koffi');
+  try {
+    koffi = (await import('koffi')).default as unknown as typeof import('koffi');
+  } catch (error) {
+    return `koffi is missing: ${(error as Error).message}`;
+  }
+  const libc = koffi.load('libc.so.6');
+  const syscall = libc.func('long syscall(long, int, void *, unsigned int)');
+  const closeFd = libc.func('int close(int)');
+  const address = (bytes: Uint8Array): bigint => BigInt(koffi.address(bytes) as bigint | number);
+  const attr = new Uint8Array(160);
+  const view = new DataView(attr.buffer);
+  const bpf = (command: number): number => Number(syscall(number, command, attr, attr.length));
+
+  const kernel: Kernel = {
+    mapCreate(type, keySize, valueSize, maxEntries, flags = 0) {
+      attr.fill(0);
+      [type, keySize, valueSize, maxEntries, flags].forEach((value, i) => {
+        view.setUint32(4 * i, value, true);
+      });
+      const fd = bpf(CMD.mapCreate);
+      if (fd < 0) throw new Error(`BPF_MAP_CREATE: errno ${koffi.errno()}`);
+      return fd;
+    },
+    mapUpdate(fd, key, value) {
+      attr.fill(0);
+      view.setUint32(0, fd, true);
+      view.setBigUint64(8, address(key), true);
+      view.setBigUint64(16, address(value), true);
+      if (bpf(CMD.mapUpdate) < 0) throw new Error(`BPF_MAP_UPDATE_ELEM: errno ${koffi.errno()}`);
+    },
+    mapLookup(fd, key, valueSize) {
+      const value = new Uint8Array(Math.max(valueSize, 64));
+      attr.fill(0);
+      view.setUint32(0, fd, true);
+      view.setBigUint64(8, address(key), true);
+      view.setBigUint64(16, address(value), true);
+      return bpf(CMD.mapLookup) < 0 ? undefined : value.slice(0, valueSize);
+    },
+    load({ type, bytes, expectedAttachType = 0, anyAlignment = false, log = false }) {
+      const license = new TextEncoder().encode('GPL\0'.padEnd(64, '\0'));
+      const logBytes = log ? new Uint8Array(LOG_BYTES) : undefined;
+      attr.fill(0);
+      view.setUint32(0, type, true);
+      view.setUint32(4, bytes.length / 8, true);
+      view.setBigUint64(8, address(bytes), true);
+      view.setBigUint64(16, address(license), true);
+      if (logBytes !== undefined) {
+        view.setUint32(24, 1, true);
+        view.setUint32(28, LOG_BYTES, true);
+        view.setBigUint64(32, address(logBytes), true);
+      }
+      view.setUint32(44, anyAlignment ? F_ANY_ALIGNMENT : 0, true);
+      view.setUint32(68, expectedAttachType, true);
+      const fd = bpf(CMD.progLoad);
+      if (fd >= 0) return { fd };
+      const errno = koffi.errno();
+      const text = logBytes === undefined ? '' : new TextDecoder().decode(logBytes.subarray(0, logBytes.indexOf(0)));
+      return { errno, log: text };
+    },
+    testRun(fd, data, repeat = 1) {
+      const out = new Uint8Array(data.length + 512);
+      attr.fill(0);
+      view.setUint32(0, fd, true);
+      view.setUint32(8, data.length, true);
+      view.setUint32(12, out.length, true);
+      view.setBigUint64(16, address(data), true);
+      view.setBigUint64(24, address(out), true);
+      view.setUint32(32, repeat, true);
+      if (bpf(CMD.progTestRun) < 0) throw new Error(`BPF_PROG_TEST_RUN: errno ${koffi.errno()}`);
+      return { retval: view.getUint32(4, true), dataOut: out.slice(0, view.getUint32(12, true)), duration: view.getUint32(36, true) };
+    },
+    close(fd) {
+      closeFd(fd);
+    },
+  };
+
+  try {
+    const probe = kernel.load({ type: PROG_TYPE.socketFilter, bytes: Uint8Array.of(0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0) });
+    if (!('fd' in probe)) return `bpf(2) refuses to load a program: errno ${probe.errno}`;
+    kernel.close(probe.fd);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return kernel;
+}
+
+/** Whether the kernel compiles what it loads; null where that cannot be read. */
+export function kernelJitEnabled(): boolean | null {
+  try {
+    return readFileSync('/proc/sys/net/core/bpf_jit_enable', 'utf8').trim() !== '0';
+  } catch {
+    return null;
+  }
+}
