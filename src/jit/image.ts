@@ -67,7 +67,7 @@ export function emit(settled: Settled): Image {
         length = target.emitShort(kind, operand, veneerAt[goal]! - at, bytes, at);
         break;
       case FORM.indirect:
-        length = target.emitIndirect(operand, addresses[goal]!, bytes, at);
+        length = target.emitIndirect(addresses[goal]!, bytes, at);
         break;
       default:
         length = target.emitValue(operand, addresses[goal]!, bytes, at);

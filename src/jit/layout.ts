@@ -96,6 +96,7 @@ export function bound(unit: Unit, target: SiteEncoder, addresses: readonly Addre
   const { sites, siteKind, siteOperand, siteTarget } = unit;
   const { refers, short, long } = columns(target.sites);
   const longest = new Uint8Array(sites);
+  const indirect = Uint8Array.from(addresses, (address) => target.indirectLength(address));
   const shift = new Int32Array(sites + 1);
   const callSites = new Int32Array(unit.symbols.length);
   let sum = 0;
@@ -108,12 +109,11 @@ export function bound(unit: Unit, target: SiteEncoder, addresses: readonly Addre
       length = long[kind]!;
     } else {
       const symbol = siteTarget[site]!;
-      const address = addresses[symbol]!;
       if (refers[kind] === REFERS.call) {
         callSites[symbol]!++;
-        length = target.indirectLength(siteOperand[site]!, address);
+        length = indirect[symbol]!;
         assert(length >= short[kind]!, 'an indirect call shorter than the direct one');
-      } else length = target.valueLength(siteOperand[site]!, address);
+      } else length = target.valueLength(siteOperand[site]!, addresses[symbol]!);
     }
     longest[site] = length;
     sum += length;

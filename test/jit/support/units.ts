@@ -156,6 +156,17 @@ const word = (bytes: Uint8Array, at: number): number => {
 };
 const signed = (field: number, bits: number): number => (field << (32 - bits)) >> (32 - bits);
 
+/** [ArmARM DecodeBitMasks]: ones + 1 bits set, rotated right, repeated. */
+function bitmask(width: number, field: number): bigint {
+  const imms = field & 63;
+  const size = field >> 12 !== 0 ? 64 : 2 ** (31 - Math.clz32(~imms & 63));
+  const ones = (imms & (size - 1)) + 1;
+  const rotation = ((field >> 6) & (size - 1)) % size;
+  let value = 0n;
+  for (let i = 0; i < width; i++) if (((i % size) + rotation) % size < ones) value |= 1n << BigInt(i);
+  return value;
+}
+
 /** [ArmARM "Index by Encoding"]: the branches, ADR(P), ADD (immediate), move wide. */
 export const arm64Decoder: Decoder = {
   labelUse(image, at, long) {
@@ -195,6 +206,7 @@ export const arm64Decoder: Decoder = {
       const first = p === at;
       if (first && opcode === 0xa5) value = imm16 << shift;
       else if (first && opcode === 0x25) value = BigInt.asUintN(width, ~(imm16 << shift));
+      else if (first && (opcode & 0x7e) === 0x64 && ((w >>> 5) & 31) === 31) value = bitmask(width, (w >>> 10) & 0x1fff);
       else if (!first && opcode === 0xe5 && (w & 31) === register) value = (value & ~(0xffffn << shift)) | (imm16 << shift);
       else return { value, length: p - at, register };
       register = w & 31;
