@@ -152,6 +152,7 @@ function statement(state: State): Statement {
       do: 'atomic',
       op,
       fetch,
+      zeroExtend: state.options.verifiable === true && op === ATOMIC.cmpxchg && bytes === 4,
       bytes,
       src,
       offset: place({ ...state, options: { ...state.options, verifiable: true } }, bytes),

@@ -43,6 +43,8 @@ export type Statement =
       readonly bytes: 4 | 8;
       readonly src: number;
       readonly offset: number;
+      /** Clear the upper half of R0 by hand: after a 32-bit cmpxchg the kernel (6.18, x86-64) sometimes leaves it, seed 46178. */
+      readonly zeroExtend: boolean;
       readonly via: Via | undefined;
     }
   | { readonly do: 'acquire'; readonly bytes: Bytes; readonly dst: number; readonly offset: number }
@@ -192,9 +194,11 @@ export function assemble(program: GeneratedProgram): Uint8Array {
           }),
         );
       case 'atomic':
-        return through(s.via, s.offset, (dst, offset) =>
+        through(s.via, s.offset, (dst, offset) =>
           add(KIND.atomic, { op: s.op, size: s.bytes, dst, src: s.src, x: s.fetch ? 1 : 0, offset }),
         );
+        if (s.zeroExtend) add(KIND.alu, { op: ALU.mov, size: 32, dst: 0, src: 0, x: 1 });
+        return;
       case 'acquire':
         return add(KIND.loadAcquire, { x: 1, size: s.bytes, dst: s.dst, src: 10, offset: s.offset });
       case 'release':
