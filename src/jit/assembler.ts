@@ -71,18 +71,18 @@ export class Assembler {
   }
 
   newLabel(): number {
-    if (this.#labels === this.#labelAt.length) {
-      const old = this.#labels;
-      this.#labelAt = grow(this.#labelAt).fill(UNBOUND, old);
-      this.#labelSites = grow(this.#labelSites);
-    }
-    return this.#labels++;
+    return this.newLabels(1);
   }
 
   /** `count` labels with consecutive numbers; the first is returned. */
   newLabels(count: number): number {
     const first = this.#labels;
-    for (let i = 0; i < count; i++) this.newLabel();
+    this.#labels += count;
+    const old = this.#labelAt.length;
+    if (this.#labels > old) {
+      this.#labelAt = grow(this.#labelAt, this.#labels).fill(UNBOUND, old);
+      this.#labelSites = grow(this.#labelSites, this.#labels);
+    }
     return first;
   }
 
@@ -166,8 +166,8 @@ export class Assembler {
   }
 }
 
-function grow<T extends Int32Array | Uint8Array>(array: T): T {
-  const grown = new (array.constructor as new (length: number) => T)(array.length * 2);
+function grow<T extends Int32Array | Uint8Array>(array: T, needed = 0): T {
+  const grown = new (array.constructor as new (length: number) => T)(Math.max(array.length * 2, needed));
   grown.set(array);
   return grown;
 }
