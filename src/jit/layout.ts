@@ -1,6 +1,6 @@
 // Decides the form of every site of a unit: `bound` before the image's place is known, `settle` after.
 //
-// The scheme is that of the arm64 kernel JIT's direct calls [linux ddbe9ec55039]. `settle` walks the sites in code order. What
+// The scheme is that of the arm64 kernel JIT's direct calls [Thread]. `settle` walks the sites in code order. What
 // stands in front of the first call has known lengths, so the first call's address is known, so whether its target is in reach, so
 // its length, so the second call's address, and so on: one walk decides every call, exactly. A branch is different, its label may
 // lie ahead. `bound` has the sites' longest lengths; the real ones are never longer, so a branch that is short between the longest
