@@ -138,7 +138,7 @@ const REFUSED: readonly (readonly [text: string, at: string, code: string, messa
   ['r1 = *(u33 *)(r2 + 4)', '1:8', 'asm/syntax', /found 'u33'/],
   ['if r1 > 5 goto', '1:15', 'asm/syntax', /label or a distance/],
   ['exit exit', '1:6', 'asm/syntax', /the end of the line/],
-  ['r1 = -r2', '1:7', 'asm/syntax', /register r1/],
+  ['r1 = -r2', '1:7', 'asm/syntax', /r1, the register on the left/],
   ['lock *(u8 *)(r1 + 0) += r2', '1:8', 'asm/syntax', /'u32' or 'u64'/],
   ['mov %r1', '1:8', 'asm/syntax', /','/],
   ['r1 = r11', '1:6', 'asm/out-of-range', /no register r11/],
