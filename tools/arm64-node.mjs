@@ -36,5 +36,6 @@ if (!existsSync(node) || !existsSync(join(cache, 'node_modules/koffi'))) {
   const status = run('npm', args, { cwd: cache, stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(status);
 }
-const env = { ...process.env, BPFJIT_KOFFI: join(cache, 'node_modules/koffi/index.js') };
+// koffi is found in the checkout; its arm64 binary by NODE_PATH.
+const env = { ...process.env, NODE_PATH: join(cache, 'node_modules') };
 process.exit(run('qemu-aarch64', ['-L', '/usr/aarch64-linux-gnu', node, ...process.argv.slice(2)], { env }));
