@@ -1,0 +1,250 @@
+// A program that can be called: its entry thunks, its settings, and what it leaves behind. One thunk for each depth of nesting,
+// since a thunk has its activation baked in.
+import { ACTIVATION, STOP } from '../jit/activation.ts';
+import type { Executable, ExecutableOptions, RunPlaces, Span, StopState } from '../runtime/host.ts';
+import { assert, BpfError } from '../util/error.ts';
+import { FLOOR } from '../window/window.ts';
+import type { Room } from './code-space.ts';
+import { type Activation, type NativeWindow, place, setAddress } from './host.ts';
+import { FUEL_SLICE, HOST_FIELD } from './stubs.ts';
+
+const A = ACTIVATION;
+const H = HOST_FIELD;
+
+/** Runs of a batch between two looks at the clock and the stop flag: a program may be too short to look itself. */
+const BATCH_STEP = 4096;
+/** Fuel of a program that has none: more than any machine gets through. */
+const ENDLESS = 2 ** 62;
+
+interface Thunk {
+  readonly places: RunPlaces;
+  readonly room: Room;
+  readonly call: () => void;
+  batch: { readonly room: Room; readonly call: () => void } | undefined;
+}
+
+export class NativeExecutable implements Executable {
+  r0Low = 0;
+  r0High = 0;
+  readonly window: NativeWindow;
+  readonly #options: ExecutableOptions;
+  readonly #release: () => void;
+  readonly #thunks: Thunk[] = [];
+  /** Code addresses by handle, in memory of JavaScript's. */
+  readonly #functions: BigUint64Array;
+  #live = true;
+  #fuel = ENDLESS;
+  #timeoutMs = 0;
+  #stopFlag: Int32Array | undefined;
+  #cpu = 0;
+  #packet = 0;
+  #packetLength = 0;
+  #stopped: StopState | undefined;
+
+  constructor(window: NativeWindow, options: ExecutableOptions, release: () => void) {
+    this.window = window;
+    this.#options = options;
+    this.#release = release;
+    this.#functions = BigUint64Array.from(options.functions ?? [], BigInt);
+    // Asking for the address moves a small array out of the collector's reach, for good.
+    if (this.#functions.length > 0) window.host.native.addressOf(new Uint8Array(this.#functions.buffer));
+  }
+
+  get r0(): bigint {
+    return (BigInt(this.r0High) << 32n) | BigInt(this.r0Low);
+  }
+
+  setFuel(slots: number): void {
+    assert(slots >= 0, 'fuel');
+    this.#fuel = Math.min(Math.floor(slots), ENDLESS);
+    this.#changed();
+  }
+
+  setTimeout(milliseconds: number): void {
+    this.#timeoutMs = milliseconds;
+    this.#changed();
+  }
+
+  setStopFlag(flag: Int32Array | undefined): void {
+    this.#stopFlag = flag;
+    this.#changed();
+  }
+
+  setCpu(id: number): void {
+    this.#cpu = id;
+    this.#changed();
+  }
+
+  setPacket(pointer: number, length: number): void {
+    this.#packet = pointer;
+    this.#packetLength = length;
+    this.#changed();
+  }
+
+  /** Activations take the settings over when the next run starts. */
+  #changed(): void {
+    for (const activation of this.window.host.activations) {
+      if (activation.owner === this) activation.owner = undefined;
+    }
+  }
+
+  #prepare(activation: Activation, { stackLimit, routineStack }: RunPlaces): void {
+    const { words, address } = activation;
+    const { base, end, host } = this.window;
+    const slice = Math.min(this.#fuel, FUEL_SLICE);
+    setAddress(words, H.fuelSlice, slice);
+    setAddress(words, H.fuelRest, this.#fuel - slice);
+    setAddress(words, H.windowEnd, end);
+    setAddress(words, H.deadline, 0);
+    setAddress(words, H.stopFlag, this.#stopFlag === undefined ? address + H.zero : host.native.addressOf(this.#stopFlag));
+    setAddress(words, A.stackLimit, base + stackLimit);
+    setAddress(words, A.routineStack, base + routineStack);
+    setAddress(words, A.functions, this.#functions.length === 0 ? 0 : host.native.addressOf(new Uint8Array(this.#functions.buffer)));
+    words[A.functionCount / 4] = this.#functions.length;
+    words[A.cpu / 4] = this.#cpu;
+    words[A.packet / 4] = this.#packet;
+    words[A.packetLength / 4] = this.#packetLength;
+    activation.owner = this;
+  }
+
+  #makeThunk(depth: number): Thunk {
+    const { host, base } = this.window;
+    if (!this.#live) throw new BpfError('host/disposed', { in: 'host' }, 'this program was disposed of');
+    const activation = host.activation(depth);
+    const places = depth === 0 ? this.#options.places : this.#options.nested?.(depth);
+    if (places === undefined) throw new BpfError('host/nesting', { in: 'host' }, 'this program cannot run inside a helper of another run');
+    this.#check(places.clear);
+    const options = { activation: activation.address, base, entry: this.#options.entry, places };
+    const { room } = place(host.space, (at) => ({ code: host.emitter.run(at, options) }));
+    const thunk: Thunk = { places, room, call: host.native.callable(room.address), batch: undefined };
+    this.#thunks[depth] = thunk;
+    return thunk;
+  }
+
+  #makeBatch(thunk: Thunk, depth: number): () => void {
+    const { host, base } = this.window;
+    const layout = this.#options.batch;
+    assert(layout !== undefined, 'an executable without a batch layout runs one by one');
+    this.#check(layout.clear);
+    const options = { activation: host.activation(depth).address, base, entry: this.#options.entry, places: thunk.places };
+    const { room } = place(host.space, (at) => ({ code: host.emitter.batch(at, options, layout) }));
+    thunk.batch = { room, call: host.native.callable(room.address) };
+    return thunk.batch.call;
+  }
+
+  #check(spans: readonly Span[]): void {
+    for (const { at, bytes } of spans) assert(at >= FLOOR && at + bytes <= this.window.end && bytes % 8 === 0, 'a span inside the window');
+  }
+
+  run(r1: number, r2: number): number {
+    const { host } = this.window;
+    const { depth } = host;
+    const thunk = this.#thunks[depth] ?? this.#makeThunk(depth);
+    const activation = host.activation(depth);
+    const { words } = activation;
+    if (activation.owner !== this) this.#prepare(activation, thunk.places);
+    words[H.r1 / 4] = r1;
+    words[H.r2 / 4] = r2;
+    if (this.#timeoutMs !== 0) this.#setDeadline(activation);
+    host.depth = depth + 1;
+    try {
+      thunk.call();
+    } finally {
+      host.depth = depth;
+    }
+    this.r0Low = words[H.result / 4]!;
+    this.r0High = words[H.result / 4 + 1]!;
+    const reason = words[A.stopReason / 4]!;
+    if (reason !== STOP.none) this.#stopped = this.#readStop(activation);
+    return reason;
+  }
+
+  #setDeadline({ longs }: Activation): void {
+    longs[H.deadline / 8] = process.hrtime.bigint() + BigInt(Math.ceil(this.#timeoutMs * 1e6));
+  }
+
+  runBatch(first: number, count: number): number {
+    const { host, base, end } = this.window;
+    const { depth } = host;
+    const layout = this.#options.batch;
+    assert(layout !== undefined && first >= FLOOR && first + count * layout.stride <= end, 'descriptors inside the window');
+    if (count === 0) return 0;
+    const thunk = this.#thunks[depth] ?? this.#makeThunk(depth);
+    const call = thunk.batch?.call ?? this.#makeBatch(thunk, depth);
+    const activation = host.activation(depth);
+    const { words, longs } = activation;
+    if (activation.owner !== this) this.#prepare(activation, thunk.places);
+    if (this.#timeoutMs !== 0) this.#setDeadline(activation);
+    const watched = this.#timeoutMs !== 0 || this.#stopFlag !== undefined;
+    setAddress(words, H.batchNext, base + first);
+    let done = 0;
+    host.depth = depth + 1;
+    try {
+      while (done < count) {
+        const step = watched ? Math.min(count - done, BATCH_STEP) : count - done;
+        setAddress(words, H.batchLeft, step);
+        call();
+        done += step - words[H.batchLeft / 4]!;
+        if (words[A.stopReason / 4] !== STOP.none) {
+          this.#stopped = this.#readStop(activation);
+          break;
+        }
+        if (!watched || done === count) continue;
+        const aborted = this.#stopFlag !== undefined && Atomics.load(this.#stopFlag, 0) !== 0;
+        const late = this.#timeoutMs !== 0 && process.hrtime.bigint() >= longs[H.deadline / 8]!;
+        if (!aborted && !late) continue;
+        this.#stopped = { reason: aborted ? STOP.aborted : STOP.deadline, slot: 0, pc: 0, address: 0, registers: [] };
+        break;
+      }
+    } finally {
+      host.depth = depth;
+    }
+    return done;
+  }
+
+  #readStop(activation: Activation): StopState {
+    const { words, longs } = activation;
+    const { base } = this.window;
+    const reason = words[A.stopReason / 4]!;
+    const registers = Array.from(longs.subarray(H.registers / 8, H.registers / 8 + 11));
+    registers[10] = BigInt.asUintN(64, registers[10]! - BigInt(base));
+    const located = words[A.stopSlot / 4] === 0xffff_ffff;
+    const state = {
+      reason,
+      slot: located ? -1 : words[A.stopSlot / 4]!,
+      pc: located ? Number(longs[A.faultPc / 8]) : 0,
+      address: reason === STOP.fault ? Number(longs[A.faultAddress / 8]! - BigInt(base)) : 0,
+      registers,
+    };
+    const thrown = activation.thrown;
+    activation.thrown = undefined;
+    return reason === STOP.helper && thrown !== undefined ? { ...state, thrown } : state;
+  }
+
+  stopped(): StopState {
+    assert(this.#stopped !== undefined, 'a run was stopped');
+    return this.#stopped;
+  }
+
+  dispose(): void {
+    const { host } = this.window;
+    for (let depth = 0; depth < host.depth; depth++) {
+      if (host.activation(depth).owner === this) {
+        throw new BpfError('host/running', { in: 'host' }, 'a running program cannot be disposed of from its own helper');
+      }
+    }
+    this.#release();
+  }
+
+  /** Frees the thunks; called once. */
+  release(): void {
+    this.#live = false;
+    this.#changed();
+    for (const thunk of this.#thunks) {
+      if (thunk === undefined) continue;
+      this.window.host.space.free(thunk.room);
+      if (thunk.batch !== undefined) this.window.host.space.free(thunk.batch.room);
+    }
+    this.#thunks.length = 0;
+  }
+}

@@ -1,0 +1,254 @@
+// The native host of one thread: windows, rooms for images, functions outside the image. Everything that runs does so on an
+// activation of this thread; runs nested in JavaScript helpers take the next one.
+import { ACTIVATION, STOP } from '../jit/activation.ts';
+import type { CodeRoom, Executable, ExecutableOptions, Host, HostCall, HostFunction, HostWindow, LibraryPrototype, WindowMemory } from '../runtime/host.ts';
+import { assert, BpfError } from '../util/error.ts';
+import { BIAS } from '../window/window.ts';
+import { arm64 } from './arm64.ts';
+import { CHUNKS, CodeSpace, chunkAddress, type Room } from './code-space.ts';
+import { NativeExecutable } from './entry.ts';
+import { joinFaultTable } from './faults.ts';
+import { guard } from './guards.ts';
+import { loadNative, type Native } from './native.ts';
+import { type Emitter, HOST_BLOCK_BYTES, HOST_FIELD } from './stubs.ts';
+import { x64 } from './x64.ts';
+
+/** An activation block as JavaScript sees it; indexes are byte offsets divided by the element's size. */
+export interface Activation {
+  readonly address: number;
+  readonly words: Uint32Array;
+  readonly longs: BigUint64Array;
+  /** Whose settings the block holds. */
+  owner: NativeExecutable | undefined;
+  thrown: unknown;
+}
+
+let opening: Promise<Host> | undefined;
+
+/** This thread's native host. Throws BpfError `host/...` with the reason where there can be none. */
+export function openHost(): Promise<Host> {
+  opening ??= loadNative().then((native) => new NativeHost(native));
+  return opening;
+}
+
+export class NativeHost implements Host {
+  readonly target: 'arm64' | 'x64';
+  readonly cpu: ReadonlySet<string>;
+  readonly native: Native;
+  readonly emitter: Emitter;
+  readonly space: CodeSpace;
+  /** Address of the stub that ends a run. */
+  readonly stopStub: number;
+  readonly fuelStub: number;
+  /** Activations in use: the runs that are under way on this thread. */
+  depth = 0;
+  readonly #activations: Activation[] = [];
+  readonly #calls: (HostCall | undefined)[] = [];
+  readonly #freeCalls: number[] = [];
+  readonly #callback: number;
+
+  constructor(native: Native) {
+    this.native = native;
+    this.target = native.target;
+    this.cpu = native.cpu;
+    this.emitter = native.target === 'arm64' ? arm64 : x64;
+    const clockGettime = native.symbol('clock_gettime');
+    assert(clockGettime !== undefined, 'the C library has clock_gettime');
+    const imageBytes = CodeSpace.imageBytes;
+    const claim = joinFaultTable(native, this.emitter).claim(imageBytes);
+    this.space = new CodeSpace(native, claim.memory, this.emitter.trap);
+    const stubs = placeMade(this.space, (at) => this.emitter.shared(at, clockGettime), (made) => made.code);
+    this.stopStub = stubs.room.address + stubs.made.stop;
+    this.fuelStub = stubs.room.address + stubs.made.fuel;
+    claim.activate(stubs.room.address + stubs.made.fault);
+    this.#callback = native.callback(() => this.#dispatch());
+  }
+
+  /** The activation that a run started now would take. */
+  activation(depth: number): Activation {
+    let activation = this.#activations[depth];
+    if (activation === undefined) {
+      if (depth >= CHUNKS) throw new BpfError('host/nesting', { in: 'host' }, `runs are nested in helpers more than ${CHUNKS} deep`);
+      const address = chunkAddress(this.space.memory.chunks, depth);
+      const buffer = this.native.view(address, HOST_BLOCK_BYTES);
+      activation = { address, words: new Uint32Array(buffer), longs: new BigUint64Array(buffer), owner: undefined, thrown: undefined };
+      activation.longs.fill(0n);
+      setAddress(activation.words, ACTIVATION.stopStub, this.stopStub);
+      setAddress(activation.words, ACTIVATION.fuelStub, this.fuelStub);
+      this.#activations[depth] = activation;
+    }
+    return activation;
+  }
+
+  get activations(): readonly Activation[] {
+    return this.#activations;
+  }
+
+  /** What native code calls for every JavaScript helper: a STOP reason, 0 to go on. Never throws. */
+  #dispatch(): number {
+    const activation = this.#activations[this.depth - 1]!;
+    const { words, longs } = activation;
+    const call = this.#calls[words[HOST_FIELD.call / 4]!]!;
+    const at = HOST_FIELD.arguments / 8;
+    try {
+      longs[HOST_FIELD.result / 8] =
+        call.length === 0
+          ? (call as () => bigint)()
+          : call.length <= 2
+            ? (call as (r1: bigint, r2: bigint) => bigint)(longs[at]!, longs[at + 1]!)
+            : call(longs[at]!, longs[at + 1]!, longs[at + 2]!, longs[at + 3]!, longs[at + 4]!);
+      return STOP.none;
+    } catch (error) {
+      activation.thrown = error;
+      return STOP.helper;
+    }
+  }
+
+  /** Code that calls `call`, and what takes both back. */
+  placeCall(call: HostCall): { readonly room: Room; readonly release: () => void } {
+    const number = this.#freeCalls.pop() ?? this.#calls.length;
+    this.#calls[number] = call;
+    const { room } = place(this.space, (at) => ({ code: this.emitter.jsCall(at, this.#callback, number, this.stopStub) }));
+    const release = (): void => {
+      this.#calls[number] = undefined;
+      this.#freeCalls.push(number);
+      this.space.free(room);
+    };
+    return { room, release };
+  }
+
+  placeLibrary(prototype: LibraryPrototype): Room | undefined {
+    const address = this.native.symbol(prototype.symbol);
+    if (address === undefined) return undefined;
+    return place(this.space, (at) => ({ code: this.emitter.libraryCall(at, address, prototype, this.stopStub) })).room;
+  }
+
+  open(window: WindowMemory): HostWindow {
+    return new NativeWindow(this, window);
+  }
+}
+
+/** Makes position-dependent code and puts it in a room of its own. */
+export function place<T extends { readonly code: Uint8Array }>(space: CodeSpace, make: (at: number) => T): { readonly room: Room; readonly made: T } {
+  const room = space.reserveThunk(make(space.memory.start).code.length + SLACK_BYTES);
+  const made = make(room.address);
+  space.write(room, made.code);
+  return { room, made };
+}
+/** Addresses baked in may need more instructions from one place than from another. */
+const SLACK_BYTES = 64;
+
+export function setAddress(words: Uint32Array, offset: number, value: number): void {
+  words[offset / 4] = value;
+  words[offset / 4 + 1] = Math.floor(value / 2 ** 32);
+}
+
+export class NativeWindow implements HostWindow {
+  readonly base: number;
+  readonly host: NativeHost;
+  readonly #memory: WebAssembly.Memory;
+  readonly #guarded: Guarded;
+  readonly #things = new Set<() => void>();
+  #disposed = false;
+
+  constructor(host: NativeHost, window: WindowMemory) {
+    this.host = host;
+    this.#memory = window.memory;
+    this.#guarded = guardOnce(host.native, window);
+    this.base = this.#guarded.base;
+    this.#guarded.users.add(this);
+  }
+
+  /** First pointer beyond the window. */
+  get end(): number {
+    return this.#memory.buffer.byteLength - BIAS;
+  }
+
+  /** After the window has grown. */
+  grown(): void {
+    for (const activation of this.host.activations) {
+      if (activation.owner?.window === this) setAddress(activation.words, HOST_FIELD.windowEnd, this.end);
+    }
+  }
+
+  /** The release, once, now or when the window goes. */
+  #own(release: () => void): () => void {
+    const once = (): void => {
+      if (this.#things.delete(once)) release();
+    };
+    this.#things.add(once);
+    return once;
+  }
+
+  #live(): void {
+    if (this.#disposed) throw new BpfError('host/disposed', { in: 'host' }, 'this window was disposed of');
+  }
+
+  reserve(bytes: number): CodeRoom {
+    this.#live();
+    const { space } = this.host;
+    const room = space.reserveImage(bytes);
+    let live = true;
+    const free = this.#own(() => {
+      live = false;
+      space.free(room);
+    });
+    const write = (code: Uint8Array): void => {
+      assert(live, 'write to a room that was freed');
+      space.write(room, code);
+    };
+    return { address: room.address, bytes, write, free };
+  }
+
+  jsFunction(call: HostCall): HostFunction {
+    this.#live();
+    const { room, release } = this.host.placeCall(call);
+    return { address: room.address, free: this.#own(release) };
+  }
+
+  libraryFunction(prototype: LibraryPrototype): HostFunction | undefined {
+    this.#live();
+    const room = this.host.placeLibrary(prototype);
+    return room === undefined ? undefined : { address: room.address, free: this.#own(() => this.host.space.free(room)) };
+  }
+
+  executable(options: ExecutableOptions): Executable {
+    this.#live();
+    const executable: NativeExecutable = new NativeExecutable(this, options, () => release());
+    const release = this.#own(() => executable.release());
+    return executable;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    for (let depth = 0; depth < this.host.depth; depth++) {
+      if (this.host.activation(depth).owner?.window === this) {
+        throw new BpfError('host/running', { in: 'host' }, 'a program of this window is running: it cannot be disposed of from its own helper');
+      }
+    }
+    this.#disposed = true;
+    for (const release of [...this.#things]) release();
+    this.#guarded.users.delete(this);
+  }
+}
+
+/** Kept for ever by its memory: windows are pooled, and one that comes again keeps its guards. */
+interface Guarded {
+  readonly base: number;
+  readonly users: Set<NativeWindow>;
+}
+const guarded = new WeakMap<WebAssembly.Memory, Guarded>();
+
+function guardOnce(native: Native, window: WindowMemory): Guarded {
+  let known = guarded.get(window.memory);
+  if (known === undefined) {
+    const users = new Set<NativeWindow>();
+    const base = guard(native, window);
+    window.onGrow(() => {
+      for (const user of users) user.grown();
+    });
+    known = { base, users };
+    guarded.set(window.memory, known);
+  }
+  return known;
+}

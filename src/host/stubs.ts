@@ -1,0 +1,101 @@
+// What the thunks of both machines have in common: the host's own fields of the activation block, and the shape of an emitter.
+// Thunks are small position-dependent pieces of code, made for one address, with all other addresses baked in.
+import { ACTIVATION } from '../jit/activation.ts';
+import type { BatchLayout, LibraryPrototype, RunPlaces } from '../runtime/host.ts';
+
+/**
+ * A chunk is one activation: the block at its low end, on x86-64 the native stack from its high end down. Aligned to its size, so
+ * that slow paths find the block from the stack pointer. Below each chunk lies as much inaccessible memory.
+ */
+export const CHUNK_BYTES = 16_384;
+
+/** Byte offsets in the activation block, after and besides those of jit/activation; the native host's block has 512 bytes. */
+export const HOST_FIELD = {
+  /** R1 to R5 of a call to JavaScript, 8 bytes each. */
+  arguments: ACTIVATION.host,
+  /** R0 of that call, and of the run. */
+  result: ACTIVATION.host + 40,
+  /** Number of the JavaScript function that is called (uint32). */
+  call: ACTIVATION.host + 48,
+  /** R1 and R2 of the run. */
+  r1: ACTIVATION.host + 56,
+  r2: ACTIVATION.host + 64,
+  /** Fuel that each run starts with: in the register, and beyond it (int64). */
+  fuelSlice: ACTIVATION.host + 72,
+  fuelRest: ACTIVATION.host + 80,
+  /** CLOCK_MONOTONIC nanoseconds at which runs stop; 0: never. */
+  deadline: ACTIVATION.host + 88,
+  /** Address of a uint32 that stops runs when it is not 0. */
+  stopFlag: ACTIVATION.host + 96,
+  /** First pointer beyond the window. */
+  windowEnd: ACTIVATION.host + 104,
+  /** Native address of the descriptor that the batch has come to, and how many are left. */
+  batchNext: ACTIVATION.host + 112,
+  batchLeft: ACTIVATION.host + 120,
+  /** R0 to R10 of a stopped run. */
+  registers: 256,
+  /** Where a stopped run goes on (arm64). */
+  continuation: 344,
+  /** A timespec. */
+  time: 352,
+  /** Always 0: the stop flag of runs that have none. */
+  zero: 368,
+} as const;
+export const HOST_BLOCK_BYTES = 512;
+
+/** Slots between two looks at the clock and the stop flag: some tens of microseconds. */
+export const FUEL_SLICE = 65_536;
+
+export interface SharedStubs {
+  readonly code: Uint8Array;
+  /** Offsets into `code`. */
+  readonly stop: number;
+  readonly fuel: number;
+  /** Where the signal handler lets a faulted program go on. */
+  readonly fault: number;
+}
+
+export interface EntryOptions {
+  readonly activation: number;
+  /** Native address of pointer 0. */
+  readonly base: number;
+  readonly entry: number;
+  readonly places: RunPlaces;
+}
+
+export interface Emitter {
+  readonly trap: Uint8Array;
+  /** `clockGettime`: address of the C function. */
+  shared(at: number, clockGettime: number): SharedStubs;
+  run(at: number, options: EntryOptions): Uint8Array;
+  batch(at: number, options: EntryOptions, layout: BatchLayout): Uint8Array;
+  /** `callback`: address of the one C entry into JavaScript, which returns a STOP reason; `stop`: of the stop stub. */
+  jsCall(at: number, callback: number, number: number, stop: number): Uint8Array;
+  libraryCall(at: number, address: number, prototype: LibraryPrototype, stop: number): Uint8Array;
+  /** The signal handler; `table`: address of the fault table (faults.ts). */
+  handler(at: number, table: number): Uint8Array;
+}
+
+/** The fault table, read by the handler at any time. Byte offsets; `entry...` from the start of an entry. */
+export const FAULT_TABLE = {
+  /** Entries in use (uint32); only grows. */
+  count: 0,
+  /** Previous handlers, 8 bytes each, indexed by signal number. */
+  previous: 8,
+  /** 32 zero bytes: the kernel's struct sigaction of the default action. */
+  defaultAction: 112,
+  entries: 192,
+  entryBytes: 64,
+  /** Code range: start and length in bytes (0: not in use yet). */
+  entryStart: 0,
+  entrySize: 8,
+  /** Address of the fault stub for this range. */
+  entryResume: 16,
+  /** Writable alias of the whole code space, its activation chunks; kernel thread id of its user (uint32). */
+  entryAlias: 24,
+  entryChunks: 32,
+  entryOwner: 40,
+} as const;
+
+/** Linux signal numbers, the same on both machines. */
+export const SIGNAL = { ill: 4, trap: 5, bus: 7, fpe: 8, segv: 11 } as const;
