@@ -1,8 +1,8 @@
 // Executable memory, W^X: one anonymous file mapped twice, here readable and executable, there readable and writable; no page is both.
 // The space is address space only until it is written, and small enough that every call inside it is direct on both machines.
 import { assert, BpfError } from '../util/error.ts';
-import { CHUNK_BYTES } from './stubs.ts';
 import { MAP, type Native, PROT } from './native.ts';
+import { CHUNK_BYTES } from './stubs.ts';
 
 /** Half the reach of an arm64 BL. */
 export const CODE_BYTES: number = 64 * 2 ** 20;
@@ -23,7 +23,11 @@ export interface CodeMemory {
 }
 
 const refuse = (native: Native, what: string): never => {
-  throw new BpfError('host/no-executable-memory', { in: 'host' }, `the system refuses executable memory: ${what} fails with error ${native.errno()}`);
+  throw new BpfError(
+    'host/no-executable-memory',
+    { in: 'host' },
+    `the system refuses executable memory: ${what} fails with error ${native.errno()}`,
+  );
 };
 
 /** Never unmapped: other threads' handlers may look at it, and a later thread can take it over. */
@@ -136,7 +140,8 @@ export class CodeSpace {
 
   #reserve(extents: Extents, offset: number, bytes: number): Room {
     const at = extents.take(bytes);
-    if (at === undefined) throw new BpfError('host/code-space-full', { in: 'host' }, `no room for ${bytes} bytes of code: dispose of what is not used`);
+    if (at === undefined)
+      throw new BpfError('host/code-space-full', { in: 'host' }, `no room for ${bytes} bytes of code: dispose of what is not used`);
     const room = { address: this.memory.start + offset + at, bytes };
     this.#fill(room);
     return room;

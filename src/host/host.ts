@@ -1,7 +1,17 @@
 // The native host of one thread: windows, rooms for images, functions outside the image. Everything that runs does so on an
 // activation of this thread; runs nested in JavaScript helpers take the next one.
 import { ACTIVATION, STOP } from '../jit/activation.ts';
-import type { CodeRoom, Executable, ExecutableOptions, Host, HostCall, HostFunction, HostWindow, LibraryPrototype, WindowMemory } from '../runtime/host.ts';
+import type {
+  CodeRoom,
+  Executable,
+  ExecutableOptions,
+  Host,
+  HostCall,
+  HostFunction,
+  HostWindow,
+  LibraryPrototype,
+  WindowMemory,
+} from '../runtime/host.ts';
 import { assert, BpfError } from '../util/error.ts';
 import { BIAS } from '../window/window.ts';
 import { arm64 } from './arm64.ts';
@@ -57,7 +67,7 @@ export class NativeHost implements Host {
     const imageBytes = CodeSpace.imageBytes;
     const claim = joinFaultTable(native, this.emitter).claim(imageBytes);
     this.space = new CodeSpace(native, claim.memory, this.emitter.trap);
-    const stubs = placeMade(this.space, (at) => this.emitter.shared(at, clockGettime), (made) => made.code);
+    const stubs = place(this.space, (at) => this.emitter.shared(at, clockGettime));
     this.stopStub = stubs.room.address + stubs.made.stop;
     this.fuelStub = stubs.room.address + stubs.made.fuel;
     claim.activate(stubs.room.address + stubs.made.fault);
@@ -129,7 +139,10 @@ export class NativeHost implements Host {
 }
 
 /** Makes position-dependent code and puts it in a room of its own. */
-export function place<T extends { readonly code: Uint8Array }>(space: CodeSpace, make: (at: number) => T): { readonly room: Room; readonly made: T } {
+export function place<T extends { readonly code: Uint8Array }>(
+  space: CodeSpace,
+  make: (at: number) => T,
+): { readonly room: Room; readonly made: T } {
   const room = space.reserveThunk(make(space.memory.start).code.length + SLACK_BYTES);
   const made = make(room.address);
   space.write(room, made.code);
@@ -223,7 +236,11 @@ export class NativeWindow implements HostWindow {
     if (this.#disposed) return;
     for (let depth = 0; depth < this.host.depth; depth++) {
       if (this.host.activation(depth).owner?.window === this) {
-        throw new BpfError('host/running', { in: 'host' }, 'a program of this window is running: it cannot be disposed of from its own helper');
+        throw new BpfError(
+          'host/running',
+          { in: 'host' },
+          'a program of this window is running: it cannot be disposed of from its own helper',
+        );
       }
     }
     this.#disposed = true;

@@ -1,6 +1,5 @@
 // What the thunks of both machines have in common: the host's own fields of the activation block, and the shape of an emitter.
 // Thunks are small position-dependent pieces of code, made for one address, with all other addresses baked in.
-import { ACTIVATION } from '../jit/activation.ts';
 import type { BatchLayout, LibraryPrototype, RunPlaces } from '../runtime/host.ts';
 
 /**
@@ -9,29 +8,29 @@ import type { BatchLayout, LibraryPrototype, RunPlaces } from '../runtime/host.t
  */
 export const CHUNK_BYTES = 16_384;
 
-/** Byte offsets in the activation block, after and besides those of jit/activation; the native host's block has 512 bytes. */
+/** Byte offsets in the activation block, from ACTIVATION.host on; the native host's block has 512 bytes. */
 export const HOST_FIELD = {
   /** R1 to R5 of a call to JavaScript, 8 bytes each. */
-  arguments: ACTIVATION.host,
+  arguments: 128,
   /** R0 of that call, and of the run. */
-  result: ACTIVATION.host + 40,
+  result: 168,
   /** Number of the JavaScript function that is called (uint32). */
-  call: ACTIVATION.host + 48,
+  call: 176,
   /** R1 and R2 of the run. */
-  r1: ACTIVATION.host + 56,
-  r2: ACTIVATION.host + 64,
+  r1: 184,
+  r2: 192,
   /** Fuel that each run starts with: in the register, and beyond it (int64). */
-  fuelSlice: ACTIVATION.host + 72,
-  fuelRest: ACTIVATION.host + 80,
+  fuelSlice: 200,
+  fuelRest: 208,
   /** CLOCK_MONOTONIC nanoseconds at which runs stop; 0: never. */
-  deadline: ACTIVATION.host + 88,
+  deadline: 216,
   /** Address of a uint32 that stops runs when it is not 0. */
-  stopFlag: ACTIVATION.host + 96,
+  stopFlag: 224,
   /** First pointer beyond the window. */
-  windowEnd: ACTIVATION.host + 104,
+  windowEnd: 232,
   /** Native address of the descriptor that the batch has come to, and how many are left. */
-  batchNext: ACTIVATION.host + 112,
-  batchLeft: ACTIVATION.host + 120,
+  batchNext: 240,
+  batchLeft: 248,
   /** R0 to R10 of a stopped run. */
   registers: 256,
   /** Where a stopped run goes on (arm64). */

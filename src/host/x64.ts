@@ -7,7 +7,7 @@ import { ACTIVATION, STOP } from '../jit/activation.ts';
 import { siteEncoder } from '../jit/x64/labels.ts';
 import type { BatchCopy, BatchLayout, LibraryPrototype, Span } from '../runtime/host.ts';
 import { assert } from '../util/error.ts';
-import { CHUNK_BYTES, type Emitter, type EntryOptions, FAULT_TABLE, FUEL_SLICE, HOST_FIELD, SIGNAL, type SharedStubs } from './stubs.ts';
+import { CHUNK_BYTES, type Emitter, type EntryOptions, FAULT_TABLE, FUEL_SLICE, HOST_FIELD, type SharedStubs, SIGNAL } from './stubs.ts';
 import { CC, r8, r9, r10, r11, r12, r13, r14, r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp, X64Code } from './x64-code.ts';
 
 const A = ACTIVATION;
