@@ -23,6 +23,9 @@ export interface Place {
   /** Key and value of calls made from JavaScript. */
   readonly scratch: number;
   readonly scratchEnd: number;
+  /** What routines know of the run: routines/map.h, struct globals. */
+  readonly globals: number;
+  readonly globalsEnd: number;
   readonly context: number;
   readonly contextEnd: number;
   readonly packet: number;
@@ -36,7 +39,9 @@ export const PLACE: Place = {
   routineStackBottom: FLOOR + 0x1000,
   routineStackTop: FLOOR + 0x2000,
   scratch: FLOOR + 0x2000,
-  scratchEnd: FLOOR + 0x4000,
+  scratchEnd: FLOOR + 0x3f00,
+  globals: FLOOR + 0x3f00,
+  globalsEnd: FLOOR + 0x4000,
   context: FLOOR + 0x4000,
   contextEnd: FLOOR + 0x10000,
   packet: FLOOR + 0x10000,

@@ -1,0 +1,339 @@
+// A map as JavaScript sees it: its storage lies in the window, and every access goes through the routine that programs use.
+import { type MapTypeRow, mapTypeName, mapTypeRow, STORE } from '../spec/maps.ts';
+import { assert, BpfError } from '../util/error.ts';
+import type { Region, Regions } from '../window/regions.ts';
+import { PLACE, type Window } from '../window/window.ts';
+import { DESCRIPTOR, DESCRIPTOR_BYTES, isReadOnly, layoutOf, type MapLayout, type MapOptions } from './descriptor.ts';
+import type { Routines } from './routines.ts';
+import { plainCodec, type ValueCodec } from './values.ts';
+
+/** What maps share: one per loaded object. */
+export interface MapHome {
+  readonly window: Window;
+  readonly regions: Regions;
+  readonly routines: Routines;
+  readonly cpus: number;
+  /** The map whose descriptor lies at that pointer. */
+  mapAt(descriptor: number): BpfMap | undefined;
+}
+
+export interface MapCodecs {
+  readonly key?: ValueCodec;
+  readonly value?: ValueCodec;
+}
+
+/** A saved state of a map: bytes by place. */
+export interface MapSnapshot {
+  readonly parts: readonly { readonly pointer: number; readonly bytes: Uint8Array }[];
+  readonly used: number;
+}
+
+const MESSAGES: Readonly<Record<string, string>> = {
+  '-2': 'no such element',
+  '-7': 'the map is full, or the index is beyond its end',
+  '-17': 'the element exists already',
+  '-22': 'not possible for this type of map, or with these flags',
+};
+
+export type UpdateMode = 'any' | 'noexist' | 'exist';
+const MODES: Readonly<Record<UpdateMode, number>> = { any: 0, noexist: 1, exist: 2 };
+
+export class BpfMap {
+  readonly name: string;
+  readonly type: number;
+  readonly typeName: string;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  /** What a program has as the map's pointer. */
+  readonly pointer: number;
+  /** Pointer to the first value of an array. */
+  readonly storage: number;
+  readonly row: MapTypeRow;
+  readonly #home: MapHome;
+  readonly #layout: MapLayout;
+  readonly #key: ValueCodec;
+  readonly #value: ValueCodec;
+  readonly #regions: Region[];
+
+  constructor(home: MapHome, options: MapOptions, codecs: MapCodecs = {}) {
+    const row = mapTypeRow(options.type);
+    if (row === undefined || row.kept === 'refused') {
+      throw new BpfError(
+        'map/type',
+        { in: 'option', name: options.name },
+        `map ${options.name}: ${mapTypeName(options.type)} maps are not supported`,
+      );
+    }
+    this.name = options.name;
+    this.type = options.type;
+    this.typeName = row.name;
+    this.keySize = options.keySize;
+    this.valueSize = options.valueSize;
+    this.maxEntries = options.maxEntries;
+    this.flags = options.flags;
+    this.row = row;
+    this.#home = home;
+    this.#key = codecs.key ?? plainCodec(options.keySize, `key of map ${options.name}`);
+    this.#value = codecs.value ?? plainCodec(options.valueSize, `value of map ${options.name}`);
+    const layout = layoutOf(options, row.perCpu ?? false, row.lru ?? false, home.cpus);
+    this.#layout = layout;
+    const { window, regions } = home;
+    this.pointer = window.allocate(DESCRIPTOR_BYTES);
+    const buckets = layout.bucketCount === 0 ? 0 : window.allocate(4 * layout.bucketCount);
+    this.storage = window.allocate(layout.capacity * layout.stride);
+    const fields: Partial<Record<keyof typeof DESCRIPTOR, number>> = {
+      ...{ type: this.type, keySize: this.keySize, valueSize: this.valueSize, maxEntries: this.maxEntries, flags: this.flags },
+      ...{ store: layout.store, storage: this.storage, stride: layout.stride, buckets, valueOffset: layout.valueOffset },
+      ...{ shift: layout.bucketCount === 0 ? 0 : 64 - Math.log2(layout.bucketCount), cpuStride: layout.cpuStride, cpus: home.cpus },
+      ...{ inner: row.ofMaps ? 1 : 0, lru: row.lru ? 1 : 0 },
+    };
+    for (const [field, value] of Object.entries(fields)) window.setU32(this.pointer + DESCRIPTOR[field as keyof typeof DESCRIPTOR], value);
+    const hash = layout.bucketCount > 0;
+    this.#regions = [
+      regions.add({ name: `map ${this.name}`, start: this.pointer, end: this.pointer + DESCRIPTOR_BYTES, privileged: true }),
+      regions.add({
+        name: layout.capacity === 1 ? `the value of map ${this.name}` : `a value of map ${this.name}`,
+        start: this.storage,
+        end: this.storage + layout.capacity * layout.stride,
+        writable: !isReadOnly(options),
+        // A per-CPU value is an element of its own; of a hash, only the value part of a node is the program's.
+        ...(layout.cpuStride > 0 && !hash
+          ? { stride: layout.cpuStride, elementSize: this.valueSize }
+          : {
+              stride: layout.stride,
+              elementOffset: layout.valueOffset,
+              elementSize: layout.cpuStride > 0 ? layout.stride - layout.valueOffset : this.valueSize,
+            }),
+        ...(hash ? { liveCount: this.pointer + DESCRIPTOR.used } : {}),
+        privileged: layout.store === STORE.none || (row.ofMaps ?? false),
+      }),
+    ];
+    if (hash) {
+      this.#regions.push(
+        regions.add({ name: `the buckets of map ${this.name}`, start: buckets, end: buckets + 4 * layout.bucketCount, privileged: true }),
+      );
+    }
+  }
+
+  #field(field: keyof typeof DESCRIPTOR): number {
+    return this.#home.window.u32(this.pointer + DESCRIPTOR[field]);
+  }
+
+  /** Bytes of a value as JavaScript reads and writes it whole: all CPUs' values of a per-CPU map. */
+  get #valueBytes(): number {
+    return this.#layout.cpuStride > 0 ? this.#layout.cpuStride * this.#home.cpus : this.valueSize;
+  }
+
+  /** Puts key (and value) where routines can read them; calls `use` with their pointers. */
+  #withScratch<T>(key: Uint8Array, value: Uint8Array | undefined, use: (key: number, value: number) => T): T {
+    const { window, regions } = this.#home;
+    const keyRoom = Math.ceil(key.length / 16) * 16;
+    const bytes = keyRoom + (value?.length ?? 0);
+    const fits = bytes <= PLACE.scratchEnd - PLACE.scratch;
+    const at = fits ? PLACE.scratch : window.allocate(bytes);
+    const region = fits ? undefined : regions.add({ name: 'the scratch area', start: at, end: at + bytes, privileged: true });
+    try {
+      window.write(at, key);
+      if (value !== undefined) window.write(at + keyRoom, value);
+      return use(at, at + keyRoom);
+    } finally {
+      if (region !== undefined) {
+        regions.remove(region);
+        window.free(at, bytes);
+      }
+    }
+  }
+
+  #encodeKey(key: unknown): Uint8Array {
+    const bytes = new Uint8Array(this.keySize);
+    this.#key.encode(key, bytes);
+    return bytes;
+  }
+
+  #refuse(what: string, result: bigint): never {
+    const code = String(result);
+    throw new BpfError(
+      'map/refused',
+      { in: 'option', name: this.name },
+      `${what} of map ${this.name}: ${MESSAGES[code] ?? code} (${code})`,
+    );
+  }
+
+  /** Pointer to the value (of CPU 0), as a program's lookup gives it. */
+  lookup(key: Uint8Array): number | undefined {
+    const found = this.#withScratch(key, undefined, (at) => this.#home.routines.call('map_lookup_percpu', this.pointer, at, 0));
+    return found === 0n ? undefined : Number(found);
+  }
+
+  /** Bytes of the value; all CPUs' of a per-CPU map, each rounded up to 8. */
+  getBytes(key: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+    const pointer = this.lookup(key);
+    return pointer === undefined ? undefined : this.#home.window.read(pointer, this.#valueBytes);
+  }
+
+  /** 0, or a negative errno as bpf_map_update_elem gives it. `value`: of one CPU, or all CPUs' as `getBytes` gives them. */
+  setBytes(key: Uint8Array, value: Uint8Array, mode: UpdateMode = 'any'): number {
+    const { routines, window, cpus } = this.#home;
+    const stride = this.#layout.cpuStride;
+    assert(key.length === this.keySize, 'key size');
+    assert(value.length === this.valueSize || value.length === stride * cpus, 'value size');
+    if (this.#layout.store === STORE.none) {
+      const index = new DataView(key.buffer, key.byteOffset, 4).getUint32(0, true);
+      if (index >= this.maxEntries) return -7;
+      window.write(this.storage + index * this.#layout.stride, value);
+      return 0;
+    }
+    return this.#withScratch(key, value, (at, from) => {
+      const cpu = window.u32(PLACE.globals);
+      try {
+        for (let i = 0; i < (stride === 0 ? 1 : cpus); i++) {
+          window.setU32(PLACE.globals, stride === 0 ? cpu : i);
+          const source = value.length === this.valueSize ? from : from + i * stride;
+          const result = routines.call('map_update', this.pointer, at, source, i === 0 ? MODES[mode] : 0);
+          if (result !== 0n) return Number(BigInt.asIntN(64, result));
+        }
+      } finally {
+        window.setU32(PLACE.globals, cpu);
+      }
+      return 0;
+    });
+  }
+
+  /** 0, or a negative errno as bpf_map_delete_elem gives it. */
+  deleteBytes(key: Uint8Array): number {
+    if (this.#layout.store === STORE.none) return this.setBytes(key, new Uint8Array(this.valueSize));
+    return Number(
+      BigInt.asIntN(
+        64,
+        this.#withScratch(key, undefined, (at) => this.#home.routines.call('map_delete', this.pointer, at)),
+      ),
+    );
+  }
+
+  #decodeValue(pointer: number): unknown {
+    const { window, cpus, mapAt } = this.#home;
+    if (this.row.ofMaps) return mapAt(window.u32(pointer));
+    const stride = this.#layout.cpuStride;
+    if (stride === 0) return this.#value.decode(window.read(pointer, this.valueSize));
+    return Array.from({ length: cpus }, (_, cpu) => this.#value.decode(window.read(pointer + cpu * stride, this.valueSize)));
+  }
+
+  /** Pointer to the element's storage, unlike `lookup` also for maps of maps. */
+  #place(key: Uint8Array): number | undefined {
+    if (this.#layout.store === STORE.array || this.#layout.store === STORE.none) {
+      const index = new DataView(key.buffer, key.byteOffset, 4).getUint32(0, true);
+      return index < this.maxEntries ? this.storage + index * this.#layout.stride : undefined;
+    }
+    return this.lookup(key);
+  }
+
+  /** The value; of a per-CPU map, an array of each CPU's. */
+  get(key: unknown): unknown {
+    const pointer = this.#place(this.#encodeKey(key));
+    return pointer === undefined ? undefined : this.#decodeValue(pointer);
+  }
+
+  has(key: unknown): boolean {
+    return this.#place(this.#encodeKey(key)) !== undefined;
+  }
+
+  /** Of a per-CPU map: an array of each CPU's value, or one value for all. Throws where the kernel would refuse. */
+  set(key: unknown, value: unknown, mode: UpdateMode = 'any'): this {
+    const stride = this.#layout.cpuStride;
+    let bytes = new Uint8Array(this.valueSize);
+    if (value instanceof BpfMap) {
+      if (!this.row.ofMaps) this.#refuse('update', -22n);
+      new DataView(bytes.buffer).setUint32(0, value.pointer, true);
+    } else if (stride > 0 && Array.isArray(value) && value.length === this.#home.cpus) {
+      bytes = new Uint8Array(stride * this.#home.cpus);
+      value.forEach((one, cpu) => {
+        this.#value.encode(one, bytes.subarray(cpu * stride, cpu * stride + this.valueSize));
+      });
+    } else this.#value.encode(value, bytes);
+    const result = this.setBytes(this.#encodeKey(key), bytes, mode);
+    if (result !== 0) this.#refuse('update', BigInt(result));
+    return this;
+  }
+
+  /** Whether there was one. An array's elements cannot be deleted. */
+  delete(key: unknown): boolean {
+    const result = this.deleteBytes(this.#encodeKey(key));
+    if (result === -2) return false;
+    if (result !== 0) this.#refuse('delete', BigInt(result));
+    return true;
+  }
+
+  /** Elements of a hash; of an array, its length. */
+  get size(): number {
+    return this.#layout.bucketCount > 0 ? this.#field('count') : this.maxEntries;
+  }
+
+  /** Key bytes and pointer to the value, in the map's own order. */
+  *#elements(): Generator<readonly [Uint8Array<ArrayBuffer>, number]> {
+    const { window, routines } = this.#home;
+    if (this.#layout.bucketCount === 0) {
+      for (let index = 0; index < this.maxEntries; index++) {
+        const key = new Uint8Array(4);
+        new DataView(key.buffer).setUint32(0, index, true);
+        yield [key, this.storage + index * this.#layout.stride];
+      }
+      return;
+    }
+    let at = Number(routines.call('map_next', this.pointer, 0));
+    while (at !== 0) {
+      const key = window.read(at, this.keySize);
+      const valueOffset = this.#layout.valueOffset - (this.#layout.store === STORE.hash4 ? 4 : 8);
+      yield [key, at + valueOffset];
+      at = Number(this.#withScratch(key, undefined, (pointer) => routines.call('map_next', this.pointer, pointer)));
+    }
+  }
+
+  *entries(): Generator<[key: unknown, value: unknown]> {
+    for (const [key, pointer] of this.#elements()) yield [this.#key.decode(key), this.#decodeValue(pointer)];
+  }
+
+  *entriesBytes(): Generator<[key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>]> {
+    for (const [key, pointer] of this.#elements()) yield [key, this.#home.window.read(pointer, this.#valueBytes)];
+  }
+
+  *keys(): Generator<unknown> {
+    for (const [key] of this.#elements()) yield this.#key.decode(key);
+  }
+
+  [Symbol.iterator](): Generator<[key: unknown, value: unknown]> {
+    return this.entries();
+  }
+
+  /** Deletes a hash's elements; fills an array with zeros. */
+  clear(): void {
+    if (this.#layout.bucketCount === 0) this.#home.window.zero(this.storage, this.#layout.capacity * this.#layout.stride);
+    else for (const [key] of [...this.#elements()]) this.deleteBytes(key);
+  }
+
+  snapshot(): MapSnapshot {
+    const { window } = this.#home;
+    const used = this.#layout.bucketCount > 0 ? this.#field('used') : this.#layout.capacity;
+    const parts = [
+      { pointer: this.pointer, bytes: window.read(this.pointer, DESCRIPTOR_BYTES) },
+      { pointer: this.storage, bytes: window.read(this.storage, used * this.#layout.stride) },
+    ];
+    if (used > 0 && this.#layout.bucketCount > 0) {
+      const buckets = this.#field('buckets');
+      parts.push({ pointer: buckets, bytes: window.read(buckets, 4 * this.#layout.bucketCount) });
+    }
+    return { parts, used };
+  }
+
+  restore(snapshot: MapSnapshot): void {
+    const { window } = this.#home;
+    if (this.#layout.bucketCount > 0) {
+      const usedNow = this.#field('used');
+      const { stride, bucketCount } = this.#layout;
+      if (usedNow > snapshot.used) window.zero(this.storage + snapshot.used * stride, (usedNow - snapshot.used) * stride);
+      if (snapshot.used === 0 && usedNow > 0) window.zero(this.#field('buckets'), 4 * bucketCount);
+    }
+    for (const { pointer, bytes } of snapshot.parts) window.write(pointer, bytes);
+  }
+}

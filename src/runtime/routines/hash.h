@@ -1,0 +1,116 @@
+/* Hash tables: bucket heads, chains of nodes whose places never change. Lookups of 4- and 8-byte keys have code of their own. */
+#include "map.h"
+
+/* 2^64 / golden ratio: the product's upper bits depend on every bit of the key, and keys in sequence spread evenly. */
+#define GOLDEN 0x9e3779b97f4a7c15ull
+
+INLINE u64 hash_4(u32 key)
+{
+	return key * GOLDEN;
+}
+
+INLINE u64 hash_8(u64 key)
+{
+	return (key ^ key >> 32) * GOLDEN;
+}
+
+PART u64 hash_bytes(u64 key, u32 size)
+{
+	u64 h = size;
+	NOUNROLL for (; size >= 8; size -= 8, key += 8) {
+		h = (h ^ *AT(u64, key)) * GOLDEN;
+		h ^= h >> 29;
+	}
+	if (size & 4) {
+		h = (h ^ *AT(u32, key)) * GOLDEN;
+		h ^= h >> 29;
+		key += 4;
+	}
+	if (size & 2) {
+		h = (h ^ *AT(u16, key)) * GOLDEN;
+		h ^= h >> 29;
+		key += 2;
+	}
+	if (size & 1) {
+		h = (h ^ *AT(u8, key)) * GOLDEN;
+		h ^= h >> 29;
+	}
+	return h * GOLDEN;
+}
+
+/* Pointer to the bucket's head. */
+INLINE u64 bucket(const struct map *m, u64 hash)
+{
+	return m->buckets + ((hash >> m->shift) << 2);
+}
+
+PART u32 same_bytes(u64 a, u64 b, u32 size)
+{
+	NOUNROLL for (; size >= 8; size -= 8, a += 8, b += 8)
+		if (*AT(u64, a) != *AT(u64, b))
+			return 0;
+	if (size & 4) {
+		if (*AT(u32, a) != *AT(u32, b))
+			return 0;
+		a += 4, b += 4;
+	}
+	if (size & 2) {
+		if (*AT(u16, a) != *AT(u16, b))
+			return 0;
+		a += 2, b += 2;
+	}
+	return !(size & 1) || *AT(u8, a) == *AT(u8, b);
+}
+
+INLINE u64 find_4(const struct map *m, u64 key)
+{
+	u32 wanted = *AT(u32, key);
+	u32 at = *AT(u32, bucket(m, hash_4(wanted)));
+	NOUNROLL while (at) {
+		if (AT(struct node, at)->hash == wanted)
+			return at;
+		at = AT(struct node, at)->next;
+	}
+	return 0;
+}
+
+INLINE u64 find_8(const struct map *m, u64 key)
+{
+	u64 wanted = *AT(u64, key);
+	u32 at = *AT(u32, bucket(m, hash_8(wanted)));
+	NOUNROLL while (at) {
+		if (*AT(u64, at + 8) == wanted)
+			return at;
+		at = AT(struct node, at)->next;
+	}
+	return 0;
+}
+
+PART u64 hash_of(const struct map *m, u64 key)
+{
+	if (m->store == STORE_HASH_4)
+		return hash_4(*AT(u32, key));
+	if (m->store == STORE_HASH_8)
+		return hash_8(*AT(u64, key));
+	return hash_bytes(key, m->key_size);
+}
+
+PART u64 walk(u64 link, u64 key, u32 tag, u32 size)
+{
+	NOUNROLL for (;;) {
+		u32 at = *AT(u32, link);
+		if (!at || (AT(struct node, at)->hash == tag && (!size || same_bytes((u64)at + 8, key, size))))
+			return link;
+		link = *AT(volatile u32, link);
+	}
+}
+
+/* The place that points at the node with that key (a head or a `next`), or at the 0 that ends the chain. */
+PART u64 find_link(const struct map *m, u64 key)
+{
+	u64 hash = hash_of(m, key);
+	u64 link = bucket(m, hash);
+	if (m->store == STORE_HASH_4)
+		return walk(link, key, *AT(u32, key), 0);
+	return walk(link, key, hash >> 32, m->key_size);
+}

@@ -1,0 +1,172 @@
+// Maps through the routines, against a JavaScript Map as the model, and the kernel's error numbers.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BpfMap, type MapHome } from '../../src/runtime/maps.ts';
+import { Routines } from '../../src/runtime/routines.ts';
+import type { BpfError } from '../../src/util/error.ts';
+import { Regions } from '../../src/window/regions.ts';
+import { Window } from '../../src/window/window.ts';
+
+function home(cpus = 1): MapHome {
+  const window = new Window();
+  const regions = new Regions((pointer) => window.u32(pointer));
+  return { window, regions, routines: new Routines(window, regions), cpus, mapAt: () => undefined };
+}
+
+function map(type: number, keySize: number, valueSize: number, maxEntries: number, where = home(), flags = 0): BpfMap {
+  return new BpfMap(where, { name: 'm', type, keySize, valueSize, maxEntries, flags });
+}
+
+/** Small linear congruential generator: the same numbers every time. */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+for (const keySize of [1, 2, 3, 4, 7, 8, 12, 16, 40]) {
+  test(`a hash with keys of ${keySize} bytes agrees with a Map`, () => {
+    const next = random(keySize);
+    const values = [1, 4, 8, 17];
+    const valueSize = values[next(values.length)]!;
+    const subject = map(1, keySize, valueSize, 50);
+    const model = new Map<string, Uint8Array>();
+    for (let i = 0; i < 1500; i++) {
+      const key = new Uint8Array(keySize);
+      key[next(keySize)] = next(20);
+      key[keySize - 1]! ^= next(4);
+      const name = key.join();
+      const value = Uint8Array.from({ length: valueSize }, () => next(256));
+      switch (next(5)) {
+        case 0:
+          assert.equal(subject.deleteBytes(key), model.delete(name) ? 0 : -2);
+          break;
+        case 1: {
+          const found = subject.getBytes(key);
+          assert.deepEqual(found, model.get(name));
+          break;
+        }
+        default: {
+          const mode = (['any', 'noexist', 'exist'] as const)[next(3)]!;
+          const expected =
+            mode === 'noexist' && model.has(name)
+              ? -17
+              : mode === 'exist' && !model.has(name)
+                ? -2
+                : !model.has(name) && model.size === 50
+                  ? -7
+                  : 0;
+          assert.equal(subject.setBytes(key, value, mode), expected);
+          if (expected === 0) model.set(name, value);
+        }
+      }
+      assert.equal(subject.size, model.size);
+    }
+    const seen = new Map([...subject.entriesBytes()].map(([key, value]) => [key.join(), value]));
+    assert.deepEqual(new Map([...seen].sort()), new Map([...model].sort()));
+  });
+}
+
+test('arrays: bounds, flags, no deletion', () => {
+  const subject = map(2, 4, 12, 3);
+  const key = (index: number) => Uint8Array.of(index, 0, 0, 0);
+  assert.deepEqual(subject.getBytes(key(2)), new Uint8Array(12));
+  assert.equal(subject.setBytes(key(2), new Uint8Array(12).fill(7)), 0);
+  assert.deepEqual(subject.getBytes(key(2)), new Uint8Array(12).fill(7));
+  assert.equal(subject.getBytes(key(3)), undefined);
+  assert.equal(subject.setBytes(key(3), new Uint8Array(12)), -7);
+  assert.equal(subject.setBytes(key(0), new Uint8Array(12), 'noexist'), -17);
+  assert.equal(subject.deleteBytes(key(0)), -22);
+  assert.throws(
+    () => subject.delete(0),
+    (error: BpfError) => error.code === 'map/refused',
+  );
+  assert.equal([...subject.entries()].length, 3);
+});
+
+test('keys and values by size, without types', () => {
+  const subject = map(1, 4, 8, 10);
+  subject.set(5, 2n ** 64n - 1n).set(-1, 1);
+  assert.equal(subject.get(5), 2n ** 64n - 1n);
+  assert.equal(subject.get(0xffff_ffff), 1n);
+  assert.equal(subject.get(6), undefined);
+  assert.throws(() => subject.set(2 ** 32, 1), /does not fit/);
+  assert.throws(() => subject.set(1.5, 1), /no integer/);
+  assert.throws(() => subject.set('x', 1), /string/);
+  assert.equal(subject.delete(5), true);
+  assert.equal(subject.delete(5), false);
+});
+
+test('an overwritten value stays readable where it was', () => {
+  const where = home();
+  const subject = map(1, 4, 8, 2, where);
+  subject.set(1, 10).set(2, 20);
+  const before = subject.lookup(Uint8Array.of(1, 0, 0, 0))!;
+  subject.set(1, 11);
+  assert.equal(where.window.u64(before), 10n);
+  assert.equal(subject.get(1), 11n);
+});
+
+test('per-CPU maps keep a value for each CPU', () => {
+  for (const type of [5, 6]) {
+    const subject = map(type, 4, 4, 4, home(3));
+    subject.set(1, 9);
+    assert.deepEqual(subject.get(1), [9, 9, 9]);
+    subject.set(1, [1, 2, 3]);
+    assert.deepEqual(subject.get(1), [1, 2, 3]);
+  }
+});
+
+test('an LRU map evicts what was not used', () => {
+  const where = home();
+  const subject = map(9, 4, 4, 4, where);
+  for (let i = 0; i < 4; i++) subject.set(i, i);
+  // A program's lookup marks the element; JavaScript's does not.
+  where.window.setU32(0x12000, 0);
+  where.routines.call('map_lookup', subject.pointer, 0x12000);
+  subject.set(100, 1);
+  assert.deepEqual([...subject.keys()].sort(), [0, 100, 2, 3]);
+  for (let i = 0; i < 1000; i++) subject.set(i, i);
+  assert.equal(subject.size, 4);
+});
+
+test('a map of a million entries takes its storage when it is filled', () => {
+  const subject = map(1, 8, 64, 1_000_000);
+  for (let i = 0; i < 100; i++) subject.set(i, new Uint8Array(64).fill(i));
+  assert.equal(subject.size, 100);
+  assert.deepEqual(subject.get(99), new Uint8Array(64).fill(99));
+});
+
+test('a snapshot brings back what was', () => {
+  const subject = map(1, 16, 4, 100);
+  const key = (i: number) => new Uint8Array(16).fill(i);
+  const empty = subject.snapshot();
+  for (let i = 0; i < 20; i++) subject.set(key(i), i);
+  const twenty = subject.snapshot();
+  for (let i = 10; i < 60; i++) subject.set(key(i), i + 1);
+  subject.delete(key(3));
+  subject.restore(twenty);
+  assert.equal(subject.size, 20);
+  assert.equal(subject.get(key(3)), 3);
+  assert.equal(subject.get(key(15)), 15);
+  assert.equal(subject.get(key(40)), undefined);
+  subject.restore(empty);
+  assert.equal(subject.size, 0);
+  assert.deepEqual([...subject.keys()], []);
+  subject.set(key(1), 1);
+  assert.deepEqual([...subject.keys()], [key(1)]);
+});
+
+test('definitions that make no sense are refused', () => {
+  const code = (error: BpfError): boolean => error.code === 'map/definition';
+  assert.throws(() => map(2, 8, 4, 1), code);
+  assert.throws(() => map(1, 0, 4, 1), code);
+  assert.throws(() => map(1, 4, 0, 1), code);
+  assert.throws(() => map(1, 4, 4, 0), code);
+  assert.throws(
+    () => map(15, 4, 4, 1),
+    (error: BpfError) => error.code === 'map/type',
+  );
+});
