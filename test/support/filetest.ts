@@ -2,6 +2,7 @@
 //
 //   -- test WORD...         what to do, of: run (default), text, bytes, blocks
 //   -- fuel N               slots that a run may spend
+//   -- engines NAME...      the only engines that can see what the test is about
 //   -- expect text          the program as printed
 //   -- expect bytes         8 bytes a line
 //   -- expect blocks        basic blocks: slots, successors
@@ -24,6 +25,8 @@ export interface Filetest {
   readonly data: DataFile;
   readonly commands: readonly string[];
   readonly fuel: number;
+  /** Undefined: all. */
+  readonly engines: readonly string[] | undefined;
   readonly expects: readonly Section[];
 }
 
@@ -39,11 +42,13 @@ export function parseFiletest(text: string, path: string): Filetest {
   const commands = data.sections.flatMap(({ name, argument }) => (name === 'test' ? argument.split(/\s+/) : []));
   const unknown = commands.find((command) => !COMMANDS.includes(command));
   if (unknown !== undefined) throw new Error(`${path}: unknown command '${unknown}'`);
-  const fuel = data.sections.find(({ name }) => name === 'fuel')?.argument;
+  const argument = (wanted: string): string | undefined => data.sections.find(({ name }) => name === wanted)?.argument;
+  const fuel = argument('fuel');
   return {
     data,
     commands: commands.length === 0 ? ['run'] : commands,
     fuel: fuel === undefined ? DEFAULT_FUEL : Number(fuel),
+    engines: argument('engines')?.split(/\s+/),
     expects: data.sections.filter(({ name }) => name.startsWith('expect ')),
   };
 }
@@ -114,14 +119,14 @@ function outcomeOf(filetest: Filetest, engines: readonly TestEngine[]): Actual {
 }
 
 function run(
-  { data, fuel }: Filetest,
+  { data, fuel, engines: only }: Filetest,
   program: Program,
   engines: readonly TestEngine[],
   actual: Actual,
   need: (name: string, text: string) => void,
 ): void {
   const outcomes = engines
-    .filter(({ missing }) => missing === undefined)
+    .filter(({ name, missing }) => missing === undefined && (only === undefined || only.includes(name)))
     .map((engine) => [engine.name, engine.run(program, data.memory, fuel)] as const);
   const [first, ...others] = outcomes;
   if (first === undefined) throw new Error('no engine can run here');
