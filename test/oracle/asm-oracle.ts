@@ -65,7 +65,10 @@ const inBytes = theirs.map(({ hex }) => hex.replace(/../g, '0x$& '));
 const texts = byLine(theirs.length, run(['--disassemble'], inBytes));
 theirs.forEach(({ encoding, hex, text }, i) => {
   const llvm = texts[i];
-  if (llvm === undefined) return differences.push(`disassembles ${hex} to nothing, we to '${text}'`);
+  if (llvm === undefined) {
+    differences.push(`disassembles ${hex} to nothing, we to '${text}'`);
+    return;
+  }
   if (!hasOtherText(encoding) && llvm !== text) differences.push(`prints '${llvm}', we '${text}'`);
   const back = toHex(parse(`exit\n${llvm}\nexit`).bytes.subarray(8 * FORM_SLOT, 8 * FORM_SLOT + hex.length / 2));
   if (back !== hex) differences.push(`prints ${hex} as '${llvm}', which we assemble to ${back}`);
