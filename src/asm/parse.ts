@@ -41,7 +41,7 @@ const EXIT = 'exit';
 /** `path` names the text in errors; `firstLine` is the number of its first line. */
 export function parse(text: string, path = 'assembly', firstLine = 1): Assembly {
   const labels = new Map<string, number>();
-  const maps: string[] = [];
+  const maps = new Map<string, number>();
   const statements: Statement[] = [];
   let slots = 0;
   for (const [index, source] of text.split(/\r\n|\n|\r/).entries()) {
@@ -79,12 +79,13 @@ export function parse(text: string, path = 'assembly', firstLine = 1): Assembly 
   }
   const lines = statements.map(({ where }) => where);
   checkBytes(bytes, lines, path);
-  return { bytes, labels, subprograms: subprogramsOf(functions, labels, slots), maps, lines };
+  return { bytes, labels, subprograms: subprogramsOf(functions, labels, slots), maps: [...maps.keys()], lines };
 }
 
-function numberOf(map: string, maps: string[]): number {
-  const known = maps.indexOf(map);
-  return known >= 0 ? known : maps.push(map) - 1;
+function numberOf(map: string, maps: Map<string, number>): number {
+  const index = maps.get(map) ?? maps.size;
+  maps.set(map, index);
+  return index;
 }
 
 function distanceOf({ encoding, fields: { target }, where }: Statement, labels: ReadonlyMap<string, number>): number {
