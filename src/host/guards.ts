@@ -1,6 +1,5 @@
 // The inaccessible bytes below and above a window [DESIGN 2.1]: set, verified, and set again when the window grows. Nothing of the
 // window may be reachable that is not memory of the window: that is the whole containment of native code.
-import type { WindowMemory } from '../runtime/host.ts';
 import { BpfError } from '../util/error.ts';
 import { BIAS, FLOOR } from '../window/window.ts';
 import { MAP, type Mapping, type Native, PROT, readMappings } from './native.ts';
@@ -15,28 +14,31 @@ const refuse = (what: string): never => {
 };
 
 /** Protects and verifies; the native address of pointer 0. */
-export function guard(native: Native, window: WindowMemory): number {
-  const start = native.addressOf(new Uint8Array(window.memory.buffer));
-  const protect = (): void => {
-    if (!native.protect(start, LOW_BYTES, PROT.none)) refuse(`mprotect of its first ${LOW_BYTES} bytes fails with error ${native.errno()}`);
-  };
-  protect();
-  const end = (): number => start + window.memory.buffer.byteLength;
-  fillAbove(native, end(), start + REACH_BYTES);
-  const gap = firstAccessible(readMappings(), start, end());
+export function guard(native: Native, memory: WebAssembly.Memory): number {
+  const start = native.addressOf(new Uint8Array(memory.buffer));
+  const end = start + memory.buffer.byteLength;
+  protectLow(native, start);
+  fillAbove(native, end, start + REACH_BYTES);
+  const gap = firstAccessible(readMappings(), start, end);
   if (gap !== undefined) {
     refuse(`byte ${gap - start} of the memory is ${gap < start + LOW_BYTES ? 'accessible' : 'not followed by reserved address space'}`);
   }
-  window.onGrow(() => {
-    protect();
-    const now = native.addressOf(new Uint8Array(window.memory.buffer));
-    if (now !== start) refuse('the memory moved when it grew');
-  });
   return start + BIAS;
 }
 
+/** After growth, which makes the low pages accessible. */
+export function guardAgain(native: Native, memory: WebAssembly.Memory, base: number): void {
+  const start = native.addressOf(new Uint8Array(memory.buffer));
+  if (start !== base - BIAS) refuse('the memory moved when it grew');
+  protectLow(native, start);
+}
+
+function protectLow(native: Native, start: number): void {
+  if (!native.protect(start, LOW_BYTES, PROT.none)) refuse(`mprotect of its first ${LOW_BYTES} bytes fails with error ${native.errno()}`);
+}
+
 /** First byte that should fault but would not, of the low pages and of what lies above `end`. */
-function firstAccessible(mappings: readonly Mapping[], start: number, end: number): number | undefined {
+export function firstAccessible(mappings: readonly Mapping[], start: number, end: number): number | undefined {
   return firstUncovered(mappings, start, start + LOW_BYTES) ?? firstUncovered(mappings, end, start + REACH_BYTES);
 }
 

@@ -18,7 +18,7 @@ import { arm64 } from './arm64.ts';
 import { CHUNKS, CodeSpace, chunkAddress, type Room } from './code-space.ts';
 import { NativeExecutable } from './entry.ts';
 import { joinFaultTable } from './faults.ts';
-import { guard } from './guards.ts';
+import { guard, guardAgain } from './guards.ts';
 import { loadNative, type Native } from './native.ts';
 import { type Emitter, HOST_BLOCK_BYTES, HOST_FIELD } from './stubs.ts';
 import { x64 } from './x64.ts';
@@ -133,6 +133,16 @@ export class NativeHost implements Host {
     return place(this.space, (at) => ({ code: this.emitter.libraryCall(at, address, prototype, this.stopStub) })).room;
   }
 
+  accepts(memory: WebAssembly.Memory): boolean {
+    try {
+      guardOnce(this.native, memory);
+      return true;
+    } catch (error) {
+      if (error instanceof BpfError) return false;
+      throw error;
+    }
+  }
+
   open(window: WindowMemory): HostWindow {
     return new NativeWindow(this, window);
   }
@@ -167,7 +177,8 @@ export class NativeWindow implements HostWindow {
   constructor(host: NativeHost, window: WindowMemory) {
     this.host = host;
     this.#memory = window.memory;
-    this.#guarded = guardOnce(host.native, window);
+    this.#guarded = guardOnce(host.native, window.memory);
+    listen(host.native, window, this.#guarded);
     this.base = this.#guarded.base;
     this.#guarded.users.add(this);
   }
@@ -249,23 +260,28 @@ export class NativeWindow implements HostWindow {
   }
 }
 
-/** Kept for ever by its memory: windows are pooled, and one that comes again keeps its guards. */
+/** Kept by its memory: windows are pooled, and one that comes again keeps its guards. */
 interface Guarded {
   readonly base: number;
   readonly users: Set<NativeWindow>;
+  listens: boolean;
 }
 const guarded = new WeakMap<WebAssembly.Memory, Guarded>();
 
-function guardOnce(native: Native, window: WindowMemory): Guarded {
-  let known = guarded.get(window.memory);
+function guardOnce(native: Native, memory: WebAssembly.Memory): Guarded {
+  let known = guarded.get(memory);
   if (known === undefined) {
-    const users = new Set<NativeWindow>();
-    const base = guard(native, window);
-    window.onGrow(() => {
-      for (const user of users) user.grown();
-    });
-    known = { base, users };
-    guarded.set(window.memory, known);
+    known = { base: guard(native, memory), users: new Set(), listens: false };
+    guarded.set(memory, known);
   }
   return known;
+}
+
+function listen(native: Native, window: WindowMemory, known: Guarded): void {
+  if (known.listens) return;
+  known.listens = true;
+  window.onGrow(() => {
+    guardAgain(native, window.memory, known.base);
+    for (const user of known.users) user.grown();
+  });
 }

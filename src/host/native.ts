@@ -53,6 +53,8 @@ const SIGACTION_FLAGS = 136;
 /** memfd_create: MFD_CLOEXEC | MFD_EXEC; kernels before 6.3 know only the first. */
 const MFD_CLOEXEC = 0x1;
 const MFD_EXEC = 0x10;
+/** glibc and musl. */
+const _SC_PAGESIZE = 30;
 const AT_HWCAP = 16;
 /** Linux arm64 uapi hwcap.h. */
 const HWCAP_ATOMICS = 1 << 8;
@@ -100,12 +102,14 @@ function bind(koffi: Koffi, target: 'arm64' | 'x64'): Native {
   const procedure = koffi.proto('void', []);
   const callbackType = koffi.pointer(koffi.proto('int', []));
   const gettid = target === 'arm64' ? 178 : 186;
-  const _SC_PAGESIZE = 30;
+  // Real arm64 systems say who made the processor.
+  const emulated = target === 'arm64' && !readFileSync('/proc/cpuinfo', 'utf8').includes('CPU implementer');
+  const pageBytes = Number(sysconf(_SC_PAGESIZE));
 
   return {
     target,
     cpu: target === 'arm64' ? arm64Features(Number(getauxval(AT_HWCAP))) : x64Features(),
-    pageBytes: Number(sysconf(_SC_PAGESIZE)),
+    pageBytes,
     map(hint, bytes, protection, flags, fd, offset) {
       const address = Number(mmap(hint, bytes, protection, flags, fd, offset));
       return address < 2 ** 53 ? address : undefined;
@@ -132,8 +136,15 @@ function bind(koffi: Koffi, target: 'arm64' | 'x64'): Native {
     },
     view: (address, bytes) => koffi.view(BigInt(address), bytes),
     addressOf: (bytes) => Number(koffi.address(bytes)),
-    flush: (start, end) => {
-      clearCache?.(start, end);
+    flush(start, end) {
+      if (clearCache === undefined) return;
+      clearCache(start, end);
+      if (!emulated) return;
+      // QEMU before 8.1 ignores IC IVAU and writes through an alias; it forgets translations of a page that becomes writable. Only
+      // this thread runs code of these pages.
+      const first = start - (start % pageBytes);
+      mprotect(first, end - first, PROT.read | PROT.write);
+      mprotect(first, end - first, PROT.read | PROT.exec);
     },
     signalHandler(signal, handler) {
       const old = new Uint8Array(SIGACTION_BYTES);

@@ -1,6 +1,5 @@
 // What the runtime asks of a machine that executes images: room for code, functions outside the image, callable programs. The native
 // host (src/host) and the arm64 simulator both supply it. Addresses are numbers below 2^53, window pointers numbers below 2^32.
-import type { Address } from '../jit/target.ts';
 
 /** What a host must know of a window (window.ts has it). */
 export interface WindowMemory {
@@ -13,7 +12,9 @@ export interface Host {
   readonly target: 'arm64' | 'x64';
   /** For CompileOptions.cpu and .lse: 'bmi2', 'movbe', 'lse', ... */
   readonly cpu: ReadonlySet<string>;
-  /** Makes a window reachable for code: finds its address, sets and verifies its guards. Throws BpfError `host/...` with the reason. */
+  /** Sets and verifies the guards of a memory; for WindowOptions.accept. */
+  accepts(memory: WebAssembly.Memory): boolean;
+  /** Makes a window reachable for code. Throws BpfError `host/no-guards` with the reason where its memory is not accepted. */
   open(window: WindowMemory): HostWindow;
 }
 
@@ -152,9 +153,4 @@ export interface Executable {
   /** Of the last run or batch that was stopped. */
   stopped(): StopState;
   dispose(): void;
-}
-
-/** An address as the compiler takes it. */
-export function toAddress(address: number): Address {
-  return { hi: Math.floor(address / 2 ** 32) | 0, lo: address | 0 };
 }

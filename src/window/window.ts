@@ -54,7 +54,11 @@ export interface WindowOptions {
   readonly maxBytes?: number;
   /** Default: shared where the host has SharedArrayBuffer. */
   readonly shared?: boolean;
+  /** Whether a host can use that memory, where it happens to lie; others are tried a few times. Default: any. */
+  readonly accept?: (memory: WebAssembly.Memory) => boolean;
 }
+/** Memories that are made until one is accepted; then the last one serves as well as it can. */
+const MAX_TRIES = 4;
 
 /** Rounds to 16 bytes, then to four steps a doubling: waste at most a quarter, few classes. */
 function sizeClass(bytes: number): number {
@@ -86,7 +90,11 @@ export class Window {
     const maximum = 1 + Math.floor(limit / PAGE);
     this.#maxEnd = (maximum - 1) * PAGE;
     const shared = options.shared ?? typeof SharedArrayBuffer !== 'undefined';
-    this.memory = new WebAssembly.Memory({ initial: 1 + PLACE.heap / PAGE, maximum, shared });
+    const make = (): WebAssembly.Memory => new WebAssembly.Memory({ initial: 1 + PLACE.heap / PAGE, maximum, shared });
+    // The refused ones are kept until then, so that the next lies elsewhere.
+    const made = [make()];
+    while (options.accept?.(made.at(-1)!) === false && made.length < MAX_TRIES) made.push(make());
+    this.memory = made.at(-1)!;
     this.bytes = new Uint8Array(0);
     this.view = new DataView(new ArrayBuffer(0));
     this.end = 0;
@@ -223,7 +231,8 @@ export class WindowPool {
 
   take(options: WindowOptions = {}): Window {
     const plain = options.maxBytes === undefined && options.shared === undefined;
-    return (plain ? this.#windows.pop() : undefined) ?? new Window(options);
+    const pooled = plain ? this.#windows.pop() : undefined;
+    return pooled !== undefined && options.accept?.(pooled.memory) !== false ? pooled : new Window(options);
   }
 
   give(window: Window): void {

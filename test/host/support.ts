@@ -39,7 +39,9 @@ export interface Bench {
   dispose(): void;
 }
 
-export function makeBench(host: Host, window: Window = new Window()): Bench {
+export const newWindow = (host: Host): Window => new Window({ accept: (memory) => host.accepts(memory) });
+
+export function makeBench(host: Host, window: Window = newWindow(host)): Bench {
   const open = host.open(window);
   return {
     host,
