@@ -1,6 +1,8 @@
 // What is printed reads back; both notations give the bytes of the RFC; errors point at the place.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { parse } from '../../src/asm/parse.ts';
 import { print, printInstruction } from '../../src/asm/print.ts';
 import { decode } from '../../src/isa/codec.ts';
@@ -186,4 +188,25 @@ test('arbitrary text is refused or assembled, never anything else', () => {
     }
   }
   assert.ok(assembled > 20, `${assembled} assembled`);
+});
+
+test('every example of docs/assembly.md assembles', () => {
+  const text = readFileSync(fileURLToPath(new URL('../../../docs/assembly.md', import.meta.url)), 'utf8');
+  const rows = text.split('\n').filter((line) => /^\| `/.test(line));
+  const examples = rows.flatMap((row) =>
+    Array.from(
+      row
+        .split(/(?<!\\)\|/)
+        .slice(1, 3)
+        .join(' ')
+        .matchAll(/`([^`]+)`/g),
+      (match) => match[1]!,
+    ),
+  );
+  assert.ok(examples.length > 60, `${examples.length} examples`);
+  for (const example of examples) {
+    assert.equal(parse(`exit\n${example}\nname: exit\nout: exit\nexit\nexit`).lines.length, 6, example);
+  }
+  const program = /```bpf\n([\s\S]*?)```/.exec(text)![1]!;
+  assert.equal(parse(program).bytes.length, 8 * 8);
 });
