@@ -10,6 +10,7 @@ import {
   printAddress,
 } from '../../src/jit/address.ts';
 import * as arm64 from '../../src/jit/arm64/labels.ts';
+import { print } from '../../src/jit/arm64/print.ts';
 import { calls, offsetOfSlot, slotAt } from '../../src/jit/image.ts';
 import { bound, FORM, type Form } from '../../src/jit/layout.ts';
 import type { Address, SiteEncoder } from '../../src/jit/target.ts';
@@ -59,6 +60,21 @@ test('the listing of the direct-call patch: movn, movk, movk, blr when far, one 
     new Uint8Array([...arm64.siteEncoder.trap, ...arm64.siteEncoder.trap, ...arm64.siteEncoder.trap]),
   );
   assert.equal(near.settled.rounds, 1);
+});
+
+test('the same as text, as the patch has it', () => {
+  const text = ({ image }: Compiled): string[] => {
+    const words = new Int32Array(image.bytes.buffer, 0, image.size / 4);
+    return Array.from(words, (word, i) => print(word, addressPlus(image.base, 4 * i)));
+  };
+  const unit = assemble('arm64', [call(0)]);
+  assert.deepEqual(text(compileUnit(unit, [at(0xffff8000082118f4n)], at(0n))), [
+    `mov x10, #${BigInt.asIntN(64, 0xffffffffffff18f4n)}`,
+    `movk x10, #${0x821}, lsl #16`,
+    `movk x10, #${0x8000}, lsl #32`,
+    'blr x10',
+  ]);
+  assert.deepEqual(text(compileUnit(unit, [at(0xfffffffffd33bc98n)], at(0n))), ['bl 0xfffffffffd33bc98']);
 });
 
 test('arm64 calls are direct from -2^27 to 2^27 - 4, exactly, at any base', () => {
