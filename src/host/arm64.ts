@@ -100,6 +100,14 @@ function copyTemplate(code: Arm64Code, { from, to, bytes }: { readonly from: num
   }
 }
 
+function trampoline(at: number, cell: number): Uint8Array {
+  const code = new Arm64Code(at);
+  code.moveImm(9, cell);
+  code.load(8, 9, 9, 0);
+  code.word(enc.br(9));
+  return code.finish();
+}
+
 function run(at: number, options: EntryOptions): Uint8Array {
   const code = new Arm64Code(at);
   const after = code.label();
@@ -416,4 +424,4 @@ function handler(at: number, table: number): Uint8Array {
   return code.finish();
 }
 
-export const arm64: Emitter = { trap: siteEncoder.trap, shared, run, batch, jsCall, libraryCall, handler };
+export const arm64: Emitter = { trap: siteEncoder.trap, shared, trampoline, run, batch, jsCall, libraryCall, handler };

@@ -16,11 +16,23 @@ const BATCH_STEP = 4096;
 /** Fuel of a program that has none: more than any machine gets through. */
 const ENDLESS = 2 ** 62;
 
+/** Placed code and the halves of its address. */
+interface Code {
+  readonly room: Room;
+  readonly low: number;
+  readonly high: number;
+}
+
+function codeAt(room: Room): Code {
+  return { room, low: room.address >>> 0, high: Math.floor(room.address / 2 ** 32) };
+}
+
 interface Thunk {
   readonly places: RunPlaces;
-  readonly room: Room;
-  readonly call: () => void;
-  batch: { readonly room: Room; readonly call: () => void } | undefined;
+  readonly activation: Activation;
+  readonly words: Uint32Array;
+  readonly run: Code;
+  batch: Code | undefined;
 }
 
 export class NativeExecutable implements Executable {
@@ -116,20 +128,20 @@ export class NativeExecutable implements Executable {
     this.#check(places.clear);
     const options = { activation: activation.address, base, entry: this.#options.entry, places };
     const { room } = place(host.space, (at) => ({ code: host.emitter.run(at, options) }));
-    const thunk: Thunk = { places, room, call: host.native.callable(room.address), batch: undefined };
+    const thunk: Thunk = { places, activation, words: activation.words, run: codeAt(room), batch: undefined };
     this.#thunks[depth] = thunk;
     return thunk;
   }
 
-  #makeBatch(thunk: Thunk, depth: number): () => void {
+  #makeBatch(thunk: Thunk, depth: number): Code {
     const { host, base } = this.window;
     const layout = this.#options.batch;
     assert(layout !== undefined, 'an executable without a batch layout runs one by one');
     this.#check(layout.clear);
     const options = { activation: host.activation(depth).address, base, entry: this.#options.entry, places: thunk.places };
     const { room } = place(host.space, (at) => ({ code: host.emitter.batch(at, options, layout) }));
-    thunk.batch = { room, call: host.native.callable(room.address) };
-    return thunk.batch.call;
+    thunk.batch = codeAt(room);
+    return thunk.batch;
   }
 
   #check(spans: readonly Span[]): void {
@@ -140,15 +152,17 @@ export class NativeExecutable implements Executable {
     const { host } = this.window;
     const { depth } = host;
     const thunk = this.#thunks[depth] ?? this.#makeThunk(depth);
-    const activation = host.activation(depth);
-    const { words } = activation;
+    const { activation, words } = thunk;
     if (activation.owner !== this) this.#prepare(activation, thunk.places);
     words[H.r1 / 4] = r1;
     words[H.r2 / 4] = r2;
     if (this.#timeoutMs !== 0) this.#setDeadline(activation);
+    const { run } = thunk;
+    host.thunk[0] = run.low;
+    host.thunk[1] = run.high;
     host.depth = depth + 1;
     try {
-      thunk.call();
+      host.enter();
     } finally {
       host.depth = depth;
     }
@@ -170,8 +184,8 @@ export class NativeExecutable implements Executable {
     assert(layout !== undefined && first >= FLOOR && first + count * layout.stride <= end, 'descriptors inside the window');
     if (count === 0) return 0;
     const thunk = this.#thunks[depth] ?? this.#makeThunk(depth);
-    const call = thunk.batch?.call ?? this.#makeBatch(thunk, depth);
-    const activation = host.activation(depth);
+    const code = thunk.batch ?? this.#makeBatch(thunk, depth);
+    const { activation } = thunk;
     const { words, longs } = activation;
     if (activation.owner !== this) this.#prepare(activation, thunk.places);
     if (this.#timeoutMs !== 0) this.#setDeadline(activation);
@@ -183,7 +197,9 @@ export class NativeExecutable implements Executable {
       while (done < count) {
         const step = watched ? Math.min(count - done, BATCH_STEP) : count - done;
         setAddress(words, H.batchLeft, step);
-        call();
+        host.thunk[0] = code.low;
+        host.thunk[1] = code.high;
+        host.enter();
         done += step - words[H.batchLeft / 4]!;
         if (words[A.stopReason / 4] !== STOP.none) {
           this.#stopped = this.#readStop(activation);
@@ -242,7 +258,7 @@ export class NativeExecutable implements Executable {
     this.#changed();
     for (const thunk of this.#thunks) {
       if (thunk === undefined) continue;
-      this.window.host.space.free(thunk.room);
+      this.window.host.space.free(thunk.run.room);
       if (thunk.batch !== undefined) this.window.host.space.free(thunk.batch.room);
     }
     this.#thunks.length = 0;

@@ -50,6 +50,10 @@ export class NativeHost implements Host {
   /** Address of the stub that ends a run. */
   readonly stopStub: number;
   readonly fuelStub: number;
+  /** Jumps to the address in `target`. */
+  readonly enter: () => void;
+  /** Two words: the address of the thunk to enter. */
+  readonly thunk: Uint32Array;
   /** Activations in use: the runs that are under way on this thread. */
   depth = 0;
   readonly #activations: Activation[] = [];
@@ -71,6 +75,10 @@ export class NativeHost implements Host {
     this.stopStub = stubs.room.address + stubs.made.stop;
     this.fuelStub = stubs.room.address + stubs.made.fuel;
     claim.activate(stubs.room.address + stubs.made.fault);
+    const cell = chunkAddress(claim.memory.chunks, 0) + HOST_FIELD.target;
+    this.thunk = new Uint32Array(native.view(cell, 8));
+    const { room } = place(this.space, (at) => ({ code: this.emitter.trampoline(at, cell) }));
+    this.enter = native.callable(room.address);
     this.#callback = native.callback(() => this.#dispatch());
   }
 

@@ -39,6 +39,8 @@ export const HOST_FIELD = {
   time: 352,
   /** Always 0: the stop flag of runs that have none. */
   zero: 368,
+  /** Of the thread's first block: the thunk that the trampoline jumps to. */
+  target: 376,
 } as const;
 export const HOST_BLOCK_BYTES = 512;
 
@@ -66,6 +68,8 @@ export interface Emitter {
   readonly trap: Uint8Array;
   /** `clockGettime`: address of the C function. */
   shared(at: number, clockGettime: number): SharedStubs;
+  /** The one function that JavaScript calls, so that V8 can make a direct call of it: a jump to the address in `cell`. */
+  trampoline(at: number, cell: number): Uint8Array;
   run(at: number, options: EntryOptions): Uint8Array;
   batch(at: number, options: EntryOptions, layout: BatchLayout): Uint8Array;
   /** `callback`: address of the one C entry into JavaScript, which returns a STOP reason; `stop`: of the stop stub. */

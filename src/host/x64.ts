@@ -119,6 +119,14 @@ function copyOut(code: X64Code, { descriptor, window, bytes }: BatchCopy): void 
   }
 }
 
+function trampoline(at: number, cell: number): Uint8Array {
+  const code = new X64Code(at);
+  code.moveImm(rax, cell);
+  code.load(rax, rax, 0);
+  code.jumpRegister(rax);
+  return code.finish();
+}
+
 function run(at: number, options: EntryOptions): Uint8Array {
   const code = new X64Code(at);
   enter(code, options);
@@ -435,4 +443,4 @@ function handler(at: number, table: number): Uint8Array {
   return code.finish();
 }
 
-export const x64: Emitter = { trap: siteEncoder.trap, shared, run, batch, jsCall, libraryCall, handler };
+export const x64: Emitter = { trap: siteEncoder.trap, shared, trampoline, run, batch, jsCall, libraryCall, handler };

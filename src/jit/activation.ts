@@ -4,9 +4,16 @@
 export const ACTIVATION = {
   /** Native stack pointer to restore when the program stops; set by the entry thunk. */
   savedStack: 0,
-  /** Address of the stub that ends the run: reason and slot in the target's two scratch registers. */
+  /**
+   * Address of the stub that ends the run. arm64: slot in w16, reason in w17. x64: reason pushed on the native stack (8 bytes), slot in
+   * r10d (0xffffffff: the fault pc says where), activation in r11.
+   */
   stopStub: 8,
-  /** Address of the stub that a fuel check calls when the slice is used up; returns or stops. */
+  /**
+   * Address of the stub that a fuel check goes to when the slice is used up; returns or stops. arm64: slot in w16, return address in
+   * x17; clobbers x15 to x17 and flags. x64: jumped to with slot in r10d, activation in r11, the return address on top of the stack;
+   * clobbers r10, r11, xmm and flags, sets r9d.
+   */
   fuelStub: 16,
   /** Fuel left beyond the slice that is in the fuel register (int64). */
   fuelTotal: 24,
