@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FORMS } from '../../src/jit/arm64/forms.ts';
 import { compareWithLlvm, disassemble } from './arm64-llvm.ts';
+import { compareWithQemu } from './arm64-qemu.ts';
 import { randomWords, wordsOf } from './arm64-words.ts';
 
 const GOLDEN = fileURLToPath(new URL('../../../test/jit/arm64/golden.txt', import.meta.url));
@@ -22,7 +23,13 @@ function bless(): void {
 
 if (process.argv.includes('--bless')) bless();
 
+function report(title: string, differences: readonly string[]): void {
+  console.log(`${title}, ${differences.length} differences`);
+  for (const difference of differences.slice(0, 60)) console.log(`  ${difference}`);
+  if (differences.length > 0) process.exitCode = 1;
+}
+
 const llvm = compareWithLlvm(300);
-console.log(`llvm-mc: ${llvm.compared} words compared, ${llvm.unknown} random words of no form, ${llvm.differences.length} differences`);
-for (const difference of llvm.differences.slice(0, 60)) console.log(`  ${difference}`);
-process.exitCode = llvm.differences.length === 0 ? 0 : 1;
+report(`llvm-mc: ${llvm.compared} words compared, ${llvm.unknown} random words of no form`, llvm.differences);
+const qemu = compareWithQemu(150);
+report(`qemu-aarch64: ${qemu.compared} cases of ${qemu.forms} forms compared`, qemu.differences);
