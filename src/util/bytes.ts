@@ -1,20 +1,22 @@
 // Little- and big-endian reading and writing of byte ranges, with bounds errors that carry the offset.
 import { BpfError, type ErrorCode, type Position } from './error.ts';
 
-/** Reads numbers at absolute offsets of `bytes`; anything outside is a `BpfError` with the offset. */
+/** Reads numbers at absolute offsets of `bytes`; anything outside is a `BpfError` with the offset (and the section that `bytes` is). */
 export class ByteReader {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly littleEndian: boolean;
   readonly #path: string;
   readonly #code: ErrorCode;
+  readonly #section: string | undefined;
 
-  constructor(bytes: Uint8Array, path: string, code: ErrorCode, littleEndian = true) {
+  constructor(bytes: Uint8Array, path: string, code: ErrorCode, littleEndian = true, section?: string) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.littleEndian = littleEndian;
     this.#path = path;
     this.#code = code;
+    this.#section = section;
   }
 
   get length(): number {
@@ -22,13 +24,19 @@ export class ByteReader {
   }
 
   at(offset: number): Position {
-    return { in: 'file', path: this.#path, offset };
+    const where = { in: 'file', path: this.#path, offset } as const;
+    return this.#section === undefined ? where : { ...where, section: this.#section };
   }
 
   /** Throws unless `[offset, offset + size)` lies inside; `what` names the thing that is being read. */
   need(offset: number, size: number, what: string): void {
     if (!(offset >= 0 && size >= 0 && offset + size <= this.bytes.length)) {
-      throw new BpfError(this.#code, this.at(offset), `${what} needs ${size} bytes at offset ${offset}, the file has ${this.bytes.length}`);
+      const whole = this.#section === undefined ? 'file' : 'section';
+      throw new BpfError(
+        this.#code,
+        this.at(offset),
+        `${what} needs ${size} bytes at offset ${offset}, the ${whole} has ${this.bytes.length}`,
+      );
     }
   }
 
