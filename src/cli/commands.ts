@@ -9,12 +9,17 @@ interface Row {
   readonly load: () => Promise<Command>;
 }
 
-export type CommandName = 'asm';
+export type CommandName = 'asm' | 'disasm';
 
 export const COMMANDS: Readonly<Record<CommandName, Row>> = {
   asm: {
     usage: 'asm FILE.bpfasm -o OUT',
     summary: 'Assemble text to raw bytecode.',
     load: async () => (await import('./asm.ts')).asm,
+  },
+  disasm: {
+    usage: 'disasm FILE [--program NAME] [--json]',
+    summary: 'Print the instructions of an object, of raw bytecode or of assembly text.',
+    load: async () => (await import('./disasm.ts')).disasm,
   },
 };
