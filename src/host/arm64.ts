@@ -119,6 +119,7 @@ function run(at: number, options: EntryOptions): Uint8Array {
   callEntry(code, options);
   code.bind(after);
   code.store(8, 0, ACT, H.result);
+  code.store(4, FUEL, ACT, H.fuelEnd);
   leave(code);
   return code.finish();
 }

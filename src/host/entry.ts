@@ -66,6 +66,11 @@ export class NativeExecutable implements Executable {
     return (BigInt(this.r0High) << 32n) | BigInt(this.r0Low);
   }
 
+  get fuelLeft(): number {
+    const { activation } = this.#thunks[this.window.host.depth]!;
+    return Number(BigInt.asIntN(64, activation.longs[A.fuelTotal / 8]!)) + (activation.words[H.fuelEnd / 4]! | 0);
+  }
+
   setFuel(slots: number): void {
     assert(slots >= 0, 'fuel');
     this.#fuel = Math.min(Math.floor(slots), ENDLESS);
@@ -232,9 +237,9 @@ export class NativeExecutable implements Executable {
       address: reason === STOP.fault ? Number(longs[A.faultAddress / 8]! - BigInt(base)) : 0,
       registers,
     };
-    const thrown = activation.thrown;
+    const { thrown } = activation;
     activation.thrown = undefined;
-    return reason === STOP.helper && thrown !== undefined ? { ...state, thrown } : state;
+    return thrown !== undefined ? { ...state, thrown } : state;
   }
 
   stopped(): StopState {

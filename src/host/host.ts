@@ -13,6 +13,7 @@ import type {
   WindowMemory,
 } from '../runtime/host.ts';
 import { assert, BpfError } from '../util/error.ts';
+import { BpfStopped } from '../util/stopped.ts';
 import { BIAS } from '../window/window.ts';
 import { arm64 } from './arm64.ts';
 import { CHUNKS, CodeSpace, chunkAddress, type Room } from './code-space.ts';
@@ -118,7 +119,7 @@ export class NativeHost implements Host {
       return STOP.none;
     } catch (error) {
       activation.thrown = error;
-      return STOP.helper;
+      return error instanceof BpfStopped ? STOP[error.reason] : STOP.helper;
     }
   }
 

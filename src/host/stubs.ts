@@ -41,6 +41,8 @@ export const HOST_FIELD = {
   zero: 368,
   /** Of the thread's first block: the thunk that the trampoline jumps to. */
   target: 376,
+  /** What the fuel register held when the run came to its exit (int32). */
+  fuelEnd: 384,
 } as const;
 export const HOST_BLOCK_BYTES = 512;
 

@@ -137,6 +137,7 @@ function run(at: number, options: EntryOptions): Uint8Array {
   callEntry(code, options);
   code.lea(r11, rsp, -STACK_AT_CALL);
   code.store(r11, H.result, rax);
+  code.store32(r11, H.fuelEnd, r9);
   leave(code);
   return code.finish();
 }

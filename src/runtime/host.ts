@@ -40,7 +40,7 @@ export interface CodeRoom {
   free(): void;
 }
 
-/** Arguments R1 to R5 (as many as the function names), result R0: 64-bit, unsigned. */
+/** Arguments R1 to R5 (as many as the function names), result R0: 64-bit, unsigned. Throws BpfStopped to stop for another reason than `helper`. */
 export type HostCall = (r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint) => bigint;
 
 export interface HostFunction {
@@ -148,6 +148,8 @@ export interface Executable {
   readonly r0Low: number;
   readonly r0High: number;
   readonly r0: bigint;
+  /** Slots that it left of its fuel, where the image counts them. */
+  readonly fuelLeft: number;
   /** Runs `count` descriptors from `first` on; returns how many came to their exit. Fewer: the next one was stopped; go on behind it. */
   runBatch(first: number, count: number): number;
   /** Of the last run or batch that was stopped. */
