@@ -7,7 +7,8 @@ import type { Address } from '../target.ts';
 import { decode, FIELDS } from './decode.ts';
 import { FORMS } from './forms.ts';
 import { type Area, Machine, SP_SLOT, THREAD_SLOT, TRAP, type TrapKind } from './machine.ts';
-import { type Action, SEMANTICS, type Site, undefinedStep } from './semantics.ts';
+import { SEMANTICS, undefinedStep } from './semantics.ts';
+import type { Action, Site } from './step.ts';
 
 export type { Area } from './machine.ts';
 

@@ -246,6 +246,26 @@ test('addressing', () => {
   assert.equal(result([enc.adrp(0, -1)]), BigInt(CODE) - 4096n);
 });
 
+test('write-back crosses the halves both ways', () => {
+  const ran = run([enc.ldrPost(3, 0, 28, -8), enc.ret(LR)]);
+  assert.equal(ran.simulator.getRegister(28), WINDOW - 8);
+  const simulator = new Simulator({
+    memory: [{ base: 0xffff_ff00, bytes: new Uint8Array(512).fill(3) }],
+    code: [
+      { base: CODE, bytes: new Uint8Array(Int32Array.from([enc.ldrPre(3, 0, 1, 16), enc.ldpPre(X, 2, 3, 1, -16), enc.ret(LR)]).buffer) },
+    ],
+    returnAddress: RETURN,
+    hostCall: () => assert.fail('no host call expected'),
+  });
+  simulator.setRegister(1, 0xffff_fff4);
+  assert.deepEqual(simulator.run(CODE), { kind: 'returned' });
+  assert.equal(simulator.getRegister(1), 0xffff_fff4);
+  assert.equal(simulator.x[0], 0x0303_0303_0303_0303n);
+  simulator.setRegister(1, 0xffff_fff4);
+  assert.deepEqual(simulator.resume(CODE, 1), { kind: 'limit', pc: CODE + 4 });
+  assert.equal(simulator.getRegister(1), 0x1_0000_0004);
+});
+
 test('atomics and exclusives', () => {
   const at = BigInt(WINDOW);
   const old = 0x8786_8584_8382_8180n;
