@@ -143,6 +143,7 @@ export function definedBy(code: Code, slot: number): number {
     case KIND.atomic:
       return code.x[slot] === 0 ? 0 : fetchRegister(code, slot);
     case KIND.packetLoad:
+      return 1;
     case KIND.callHelper:
     case KIND.callLocal:
     case KIND.callKfunc:
@@ -258,8 +259,8 @@ function liveness(program: Program, flow: ControlFlow, reachable: Uint8Array, wi
         return;
       }
       case KIND.packetLoad:
-        live = (live & ~CALLER_SAVED) | (op[slot] === 1 ? s : 0);
-        upper &= ~CALLER_SAVED;
+        live = (live & ~1) | (op[slot] === 1 ? s : 0);
+        upper &= ~1;
         return;
       case KIND.branch: {
         const operands = x[slot] === 1 ? d | s : d;
@@ -520,8 +521,7 @@ export class Walker {
         }
         return;
       case KIND.packetLoad:
-        this.#clobber();
-        this.width[0] = code.size[slot]! * 8;
+        this.#know(0, code.size[slot]! * 8);
         return;
       case KIND.callHelper:
       case KIND.callLocal:

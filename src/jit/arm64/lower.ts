@@ -1,0 +1,908 @@
+// eBPF to arm64: walks the blocks in order, one instruction after the other, with the facts of the program at hand. Arithmetic becomes
+// values (select.ts), which are written when needed (values.ts); what has an effect is written at once.
+import { ALU, ATOMIC, type Code, KIND, PSEUDO } from '../../isa/code.ts';
+import { computeFacts, definedBy, type Facts, HOLDS, REGISTERS, Walker } from '../../program/facts.ts';
+import type { Program } from '../../program/program.ts';
+import { assert } from '../../util/error.ts';
+import { ACTIVATION, STOP } from '../activation.ts';
+import { Assembler } from '../assembler.ts';
+import type { CompileOptions } from '../target.ts';
+import type { SymbolRef, Unit } from '../unit.ts';
+import {
+  ACTIVATION_REGISTER,
+  FIRST_SCRATCH,
+  FRAME,
+  FRAME_BYTES,
+  FUEL,
+  FUEL_RETURN,
+  HOME,
+  LAST_SCRATCH,
+  RETURN_ADDRESS,
+  STOP_REASON,
+  STOP_SLOT,
+  STUB,
+  WINDOW,
+} from './abi.ts';
+import { emitAtomic } from './atomics.ts';
+import { Branches } from './branches.ts';
+import { enc, LSL, UXTW, UXTX } from './encode.ts';
+import { addSubImmediate } from './immediates.ts';
+import { addressOf, branch, branchCond, branchLink, callSymbol, moveSymbol } from './labels.ts';
+import { Memory } from './memory.ts';
+import { cond, LR, SP, ZR } from './registers.ts';
+import { arithmetic, byteSwap, signExtend, zeroExtend } from './select.ts';
+import { NONE, V, Values } from './values.ts';
+
+const SCRATCHES = LAST_SCRATCH - FIRST_SCRATCH + 1;
+const CALLEE_SAVED = 0x3c0;
+const CALLER_SAVED = 0x3f;
+const ARRAY_MAP = 2;
+const HELPER_LOOKUP = 1;
+const HINT_C = 1;
+/** How far to look for accesses through the same pointer. */
+const LOOKAHEAD = 24;
+const MAX_HOPS = 16;
+
+/** Code at the image's end: a fuel check's slow path, or a stop. */
+interface Cold {
+  readonly label: number;
+  readonly slot: number;
+  /** Where a fuel check goes on; -1: a stop. */
+  readonly back: number;
+  readonly reason: number;
+}
+
+export function lower(program: Program, options: CompileOptions): Unit {
+  return new Lowering(program, options).run();
+}
+
+class Lowering {
+  readonly program: Program;
+  readonly options: CompileOptions;
+  readonly code: Code;
+  readonly facts: Facts;
+  readonly walker: Walker;
+  readonly asm: Assembler;
+  readonly v: Values;
+  readonly memory: Memory;
+  readonly branches: Branches;
+  readonly #confined: boolean;
+  readonly #fuel: boolean;
+  /** Successors after jumps to jumps are cut short, as blocks, or -1. */
+  readonly #takenTo: Int32Array;
+  readonly #fallTo: Int32Array;
+  readonly #isNeeded: Uint8Array;
+  readonly #predecessors: Uint32Array;
+  readonly #label: Int32Array;
+  /** Of loop headers: the last block that jumps back. */
+  readonly #loopEnd: Int32Array;
+  /** Bases that hold on every edge into a block seen so far, per scratch register; of emitted headers: those that jumps back must provide. */
+  readonly #edgeSeen: Uint8Array;
+  readonly #edgeOf: Uint8Array;
+  readonly #edgeOffset: Int32Array;
+  #scanBudget: number;
+  /** Calls of helpers that are written in place. */
+  readonly #isInlined: Uint8Array;
+  readonly #cold: Cold[] = [];
+  #epilogue = -1;
+  #lastExit = -1;
+  #saved: number[] = [];
+  #returnRegister = LR;
+  #signed = false;
+  #function = 0;
+
+  constructor(program: Program, options: CompileOptions) {
+    this.program = program;
+    this.options = options;
+    this.code = program.code;
+    this.#confined = options.sandbox !== false;
+    this.#fuel = options.fuel !== false && options.routine !== true;
+    this.facts = computeFacts(program, { wideAddresses: !this.#confined });
+    this.walker = new Walker(program, this.facts.entry);
+    this.asm = new Assembler(program.code.slots);
+    this.v = new Values(this.asm);
+    this.memory = new Memory(this.v, this.#confined);
+    this.branches = new Branches(this.v, this.walker, program.code);
+    const { blocks } = this.facts.flow;
+    this.#takenTo = new Int32Array(blocks).fill(-1);
+    this.#fallTo = new Int32Array(blocks).fill(-1);
+    this.#isNeeded = new Uint8Array(blocks);
+    this.#predecessors = new Uint32Array(blocks);
+    this.#label = new Int32Array(blocks).fill(-1);
+    this.#loopEnd = new Int32Array(blocks).fill(-1);
+    this.#edgeSeen = new Uint8Array(blocks);
+    this.#edgeOf = new Uint8Array(blocks * SCRATCHES);
+    this.#edgeOffset = new Int32Array(blocks * SCRATCHES);
+    this.#scanBudget = 32 * program.code.slots;
+    this.#isInlined = new Uint8Array(program.code.slots);
+  }
+
+  run(): Unit {
+    const { asm, program } = this;
+    this.#planFlow();
+    this.#findInlined();
+    const entries = asm.newLabels(program.subprograms.length);
+    program.subprograms.forEach((_, index) => {
+      this.#lowerFunction(index, entries);
+    });
+    this.#emitCold();
+    return asm.finish('arm64');
+  }
+
+  // Control flow.
+
+  #planFlow(): void {
+    const { flow, reachable } = this.facts;
+    const { kind, offset } = this.code;
+    const stack: number[] = [];
+    for (const { start } of this.program.subprograms) {
+      const block = flow.blockOf[start]!;
+      this.#predecessors[block] = this.#predecessors[block]! + 1;
+      if (this.#isNeeded[block] === 0) {
+        this.#isNeeded[block] = 1;
+        stack.push(block);
+      }
+    }
+    const enter = (from: number, to: number): void => {
+      this.#predecessors[to] = this.#predecessors[to]! + 1;
+      if (to <= from && from > this.#loopEnd[to]!) this.#loopEnd[to] = from;
+      if (this.#isNeeded[to] === 1) return;
+      this.#isNeeded[to] = 1;
+      stack.push(to);
+    };
+    while (stack.length > 0) {
+      const block = stack.pop()!;
+      assert(reachable[block] === 1, 'reached what cannot be reached');
+      const last = flow.starts[block + 1]! - 1;
+      const k = kind[last]!;
+      if (k === KIND.jump || k === KIND.branch) {
+        const to = this.#thread(flow.blockOf[offset[last]!]!);
+        this.#takenTo[block] = to;
+        enter(block, to);
+      }
+      if (k !== KIND.jump && k !== KIND.exit) {
+        const to = this.#thread(block + 1);
+        this.#fallTo[block] = to;
+        enter(block, to);
+      }
+    }
+  }
+
+  /** Follows blocks that only jump. */
+  #thread(block: number): number {
+    const { flow } = this.facts;
+    let b = block;
+    for (let hops = 0; hops < MAX_HOPS; hops++) {
+      const slot = flow.starts[b]!;
+      if (this.code.kind[slot] !== KIND.jump || (this.#fuel && this.program.fuelCost[slot] !== 0)) return b;
+      b = flow.blockOf[this.code.offset[slot]!]!;
+    }
+    return block;
+  }
+
+  /** The block that comes next in the code, of the same function, or -1. */
+  #next(block: number): number {
+    const end = this.facts.flow.blocks;
+    for (let b = block + 1; b < end; b++) if (this.#isNeeded[b] === 1) return this.#functionOf(b) === this.#function ? b : -1;
+    return -1;
+  }
+
+  #functionOf(block: number): number {
+    return this.program.subprogramOf[this.facts.flow.starts[block]!]!;
+  }
+
+  #labelOf(block: number): number {
+    if (this.#label[block] === -1) this.#label[block] = this.asm.newLabel();
+    return this.#label[block]!;
+  }
+
+  #bind(label: number): void {
+    this.asm.bind(label);
+    this.memory.forget();
+  }
+
+  #findInlined(): void {
+    const { code, program, facts } = this;
+    if (this.options.noInline?.has(HELPER_LOOKUP) === true || !program.maps.some((map) => map.type === ARRAY_MAP)) return;
+    for (let block = 0; block < facts.flow.blocks; block++) {
+      if (this.#isNeeded[block] === 0) continue;
+      const end = facts.flow.starts[block + 1]!;
+      let entered = false;
+      for (let slot = facts.flow.starts[block]!; slot < end; slot++) {
+        if (code.kind[slot] === KIND.callHelper && code.imm[slot] === HELPER_LOOKUP) {
+          if (!entered) {
+            this.walker.enter(block);
+            for (let before = facts.flow.starts[block]!; before < slot; before++) this.walker.step(before);
+            entered = true;
+          }
+          const map = this.walker.holds[1] === HOLDS.map ? program.maps[this.walker.lo[1]!] : undefined;
+          if (map !== undefined && map.type === ARRAY_MAP && map.keySize === 4) this.#isInlined[slot] = 1;
+        }
+        if (entered) this.walker.step(slot);
+      }
+    }
+  }
+
+  // Functions.
+
+  #lowerFunction(index: number, entries: number): void {
+    const { asm, facts, program } = this;
+    const { start, end } = program.subprograms[index]!;
+    this.#function = index;
+    const first = facts.flow.blockOf[start]!;
+    const last = facts.flow.blockOf[end - 1]!;
+    this.#beginFunction(index, first, last);
+    asm.mark(-1);
+    asm.entry(entries + index);
+    this.memory.forget();
+    this.#prologue(index);
+    this.v.dropBases();
+    // The prologue runs once: a jump back to the first slot lands behind it.
+    this.#recordEdge(first);
+    let continues = false;
+    for (let block = first; block <= last; block++) {
+      if (this.#isNeeded[block] === 1) continues = this.#lowerBlock(block, continues, entries);
+    }
+  }
+
+  #beginFunction(index: number, first: number, last: number): void {
+    const { facts, code, program } = this;
+    const isEntry = index === 0 && this.options.routine !== true;
+    let calls = false;
+    this.#lastExit = -1;
+    for (let block = first; block <= last; block++) {
+      if (this.#isNeeded[block] === 0) continue;
+      const end = facts.flow.starts[block + 1]!;
+      if (code.kind[end - 1] === KIND.exit) this.#lastExit = end - 1;
+      if (facts.isLeaf[index] === 1) continue;
+      for (let slot = facts.flow.starts[block]!; slot < end; slot++) {
+        const kind = code.kind[slot]!;
+        if (kind === KIND.callLocal || kind === KIND.callKfunc || kind === KIND.callx) calls = true;
+        if (kind === KIND.callHelper && this.#isInlined[slot] === 0) calls = true;
+      }
+    }
+    const written = facts.written[index]!;
+    const liveAtEntry = facts.liveIn[program.subprograms[index]!.start]!;
+    const leaf = !isEntry && !calls && (liveAtEntry & CALLEE_SAVED) === 0;
+    this.v.choose(leaf);
+    this.#saved = [];
+    this.#signed = this.options.pac === true && calls;
+    this.#returnRegister = LR;
+    if (calls) {
+      if (isEntry && !this.#signed) this.#returnRegister = RETURN_ADDRESS;
+      else this.#saved.push(LR);
+    }
+    if (!isEntry && !leaf) for (let r = 6; r < 10; r++) if ((written >> r) & 1) this.#saved.push(HOME[r]!);
+    this.#epilogue = -1;
+  }
+
+  #prologue(index: number): void {
+    const { asm, options } = this;
+    if (this.#signed) asm.word(enc.paciasp());
+    else if (options.bti === true) asm.word(enc.bti(HINT_C));
+    if (this.#returnRegister !== LR) asm.word(enc.orrReg(1, this.#returnRegister, ZR, LR, LSL, 0));
+    const saved = this.#saved;
+    const bytes = ((saved.length + 1) >> 1) * 16;
+    for (let i = 0; i < saved.length; i += 2) {
+      const first = saved[i]!;
+      const second = saved[i + 1];
+      if (i === 0) asm.word(second === undefined ? enc.strPre(3, first, SP, -bytes) : enc.stpPre(1, first, second, SP, -bytes));
+      else asm.word(second === undefined ? enc.strImm(3, first, SP, i * 8) : enc.stp(1, first, second, SP, i * 8));
+    }
+    assert(index >= 0, 'a function has an index');
+  }
+
+  #emitReturn(): void {
+    const { asm } = this;
+    const saved = this.#saved;
+    const bytes = ((saved.length + 1) >> 1) * 16;
+    for (let i = (saved.length - 1) & ~1; i >= 0 && saved.length > 0; i -= 2) {
+      const first = saved[i]!;
+      const second = saved[i + 1];
+      if (i === 0) asm.word(second === undefined ? enc.ldrPost(3, first, SP, bytes) : enc.ldpPost(1, first, second, SP, bytes));
+      else asm.word(second === undefined ? enc.ldrImm(3, first, SP, i * 8) : enc.ldp(1, first, second, SP, i * 8));
+    }
+    if (this.#signed) asm.word(enc.autiasp());
+    asm.word(enc.ret(this.#returnRegister));
+  }
+
+  /** The last exit runs into the epilogue, others branch there, unless it is one instruction. */
+  #exit(slot: number): void {
+    if (this.#saved.length === 0 && !this.#signed) {
+      this.#emitReturn();
+      return;
+    }
+    if (this.#epilogue === -1) this.#epilogue = this.asm.newLabel();
+    if (slot !== this.#lastExit) {
+      branch(this.asm, this.#epilogue);
+      return;
+    }
+    this.#bind(this.#epilogue);
+    this.#emitReturn();
+  }
+
+  // Blocks.
+
+  /** `continues`: this block is entered only from the code right before it, whose state holds on. Returns the same for the next one. */
+  #lowerBlock(block: number, continues: boolean, entries: number): boolean {
+    const { asm, v, facts, walker, code } = this;
+    const { flow } = facts;
+    const start = flow.starts[block]!;
+    const end = flow.starts[block + 1]!;
+    walker.enter(block);
+    if (!continues) {
+      v.start(walker.width, facts.upperIn[start]!);
+      this.#enterEdge(block);
+      if (this.#predecessors[block]! > 0) this.#bind(this.#labelOf(block));
+    }
+    for (let slot = start; slot < end; slot++) {
+      const kind = code.kind[slot]!;
+      if (kind === KIND.second) continue;
+      asm.mark(slot);
+      v.pinned = 0;
+      if (this.#fuel && this.program.fuelCost[slot] !== 0) this.#checkFuel(slot, this.program.fuelCost[slot]!);
+      if (kind === KIND.branch) return this.#branch(slot, block);
+      if (kind === KIND.jump) {
+        this.#goto(this.#takenTo[block]!, this.#next(block));
+        return false;
+      }
+      if (kind === KIND.exit) {
+        v.live = 1;
+        v.settle(1);
+        this.#exit(slot);
+        return false;
+      }
+      this.#instruction(slot, kind, entries);
+      walker.step(slot);
+    }
+    // Runs on into the next block.
+    const next = this.#next(block);
+    const to = this.#fallTo[block]!;
+    if (to === next && this.#predecessors[next] === 1) return true;
+    this.#goto(to, next);
+    return false;
+  }
+
+  #goto(to: number, next: number): void {
+    const live = this.facts.liveIn[this.facts.flow.starts[to]!]!;
+    this.v.live = live;
+    this.v.settle(live);
+    this.#edge(to);
+    if (to !== next) branch(this.asm, this.#labelOf(to));
+  }
+
+  #branch(slot: number, block: number): boolean {
+    const { v, facts, asm } = this;
+    const { starts } = facts.flow;
+    const taken = this.#takenTo[block]!;
+    const fall = this.#fallTo[block]!;
+    const next = this.#next(block);
+    if (taken === fall) {
+      this.#goto(taken, next);
+      return false;
+    }
+    const inverted = taken === next;
+    const away = inverted ? fall : taken;
+    const on = inverted ? taken : fall;
+    const liveAway = facts.liveIn[starts[away]!]!;
+    const liveOn = facts.liveIn[starts[on]!]!;
+    const continues = on === next && this.#predecessors[on] === 1;
+    v.live = liveAway | liveOn | this.#operandsOf(slot);
+    v.settle(continues ? liveAway : liveAway | liveOn);
+    this.#edge(away);
+    v.pinned = this.#promised(away);
+    this.branches.compare(slot, liveAway | liveOn);
+    // The comparison may have taken a scratch register from a base.
+    if (!asm.isBound(this.#labelOf(away))) this.#recordEdge(away);
+    this.branches.jump(this.#labelOf(away), inverted);
+    this.memory.forget();
+    if (continues) {
+      v.live = liveOn;
+      return true;
+    }
+    this.#edge(on);
+    if (on !== next) branch(asm, this.#labelOf(on));
+    return false;
+  }
+
+  #operandsOf(slot: number): number {
+    const { dst, src, x } = this.code;
+    return (1 << dst[slot]!) | (x[slot] === 1 ? 1 << src[slot]! : 0);
+  }
+
+  // Bases over block borders.
+
+  /** The edge to block `to` leaves here: earlier blocks get the bases that they rely on, later ones learn which hold. */
+  #edge(to: number): void {
+    if (this.asm.isBound(this.#labelOf(to))) this.#repair(to);
+    else this.#recordEdge(to);
+  }
+
+  /** Scratch registers whose bases an earlier block relies on. */
+  #promised(to: number): number {
+    if (!this.asm.isBound(this.#labelOf(to))) return 0;
+    let mask = 0;
+    for (let i = 0; i < SCRATCHES; i++) if (this.#edgeOf[to * SCRATCHES + i] !== NONE) mask |= 1 << (FIRST_SCRATCH + i);
+    return mask;
+  }
+
+  #recordEdge(to: number): void {
+    const { v } = this;
+    const at = to * SCRATCHES;
+    const seen = this.#edgeSeen[to] === 1;
+    this.#edgeSeen[to] = 1;
+    for (let i = 0; i < SCRATCHES; i++) {
+      const base = FIRST_SCRATCH + i;
+      const of = base > v.lastScratch ? NONE : v.baseOf[base]!;
+      const carries = of !== NONE && (of === FRAME || of < FIRST_SCRATCH || of > LAST_SCRATCH);
+      if (!seen) {
+        this.#edgeOf[at + i] = carries ? of : NONE;
+        this.#edgeOffset[at + i] = carries ? v.baseOffset[base]! : 0;
+      } else if (this.#edgeOf[at + i] !== NONE && (this.#edgeOf[at + i] !== of || this.#edgeOffset[at + i] !== v.baseOffset[base])) {
+        this.#edgeOf[at + i] = NONE;
+      }
+    }
+  }
+
+  #repair(to: number): void {
+    const { v } = this;
+    const at = to * SCRATCHES;
+    for (let i = 0; i < SCRATCHES; i++) {
+      const of = this.#edgeOf[at + i]!;
+      if (of === NONE) continue;
+      const base = FIRST_SCRATCH + i;
+      if (v.baseOf[base] === of && v.baseOffset[base] === this.#edgeOffset[at + i]) continue;
+      if (v.busy(base, -1)) v.evict(base, -1);
+      v.writeBase(base, of, this.#edgeOffset[at + i]!, this.#confined);
+    }
+  }
+
+  /** Bases at the start of a block. A loop keeps those that it uses and does not disturb. */
+  #enterEdge(block: number): void {
+    const { v } = this;
+    const at = block * SCRATCHES;
+    v.dropBases();
+    if (this.#edgeSeen[block] === 0) {
+      this.#edgeOf.fill(NONE, at, at + SCRATCHES);
+      return;
+    }
+    const keeps = this.#loopEnd[block]! >= 0 ? this.#loopKeeps(block) : -1;
+    // Leaves enough scratch registers for everything else.
+    let room = keeps === -1 ? SCRATCHES : v.lastScratch - FIRST_SCRATCH - 2;
+    for (let i = 0; i < SCRATCHES; i++) {
+      const of = this.#edgeOf[at + i]!;
+      if (of === NONE) continue;
+      if (room === 0 || (keeps !== -1 && ((keeps >> of) & 1) === 0)) {
+        this.#edgeOf[at + i] = NONE;
+        continue;
+      }
+      room--;
+      v.baseOf[FIRST_SCRATCH + i] = of;
+      v.baseOffset[FIRST_SCRATCH + i] = this.#edgeOffset[at + i]!;
+    }
+  }
+
+  /** Machine registers that hold pointers which the loop at `block` uses and leaves alone. */
+  #loopKeeps(block: number): number {
+    const { facts, code, v } = this;
+    const start = facts.flow.starts[block]!;
+    const end = facts.flow.starts[this.#loopEnd[block]! + 1]!;
+    this.#scanBudget -= end - start;
+    if (this.#scanBudget < 0) return 0;
+    let written = 0;
+    let used = 0;
+    for (let slot = start; slot < end; slot++) {
+      const kind = code.kind[slot]!;
+      written |= definedBy(code, slot);
+      if (kind === KIND.load || kind === KIND.loadAcquire) used |= 1 << code.src[slot]!;
+      else if (kind === KIND.store || kind === KIND.storeRelease || kind === KIND.atomic) used |= 1 << code.dst[slot]!;
+      else if (kind === KIND.callHelper || kind === KIND.callLocal || kind === KIND.callKfunc || kind === KIND.callx) return 0;
+    }
+    const kept = used & ~written & facts.liveIn[start]!;
+    let machine = 0;
+    for (let r = 0; r < REGISTERS - 1; r++) if ((kept >> r) & 1) machine |= 1 << v.home[r]!;
+    return (used >> (REGISTERS - 1)) & 1 ? machine | (1 << FRAME) : machine;
+  }
+
+  // Instructions.
+
+  #instruction(slot: number, kind: number, entries: number): void {
+    const { code, v, facts, walker } = this;
+    const d = code.dst[slot]!;
+    const s = code.src[slot]!;
+    const after = facts.liveOut[slot]! & ~definedBy(code, slot);
+    switch (kind) {
+      case KIND.alu:
+      case KIND.movsx:
+      case KIND.swap:
+        if (((facts.liveOut[slot]! >> d) & 1) === 0) return;
+        this.#compute(slot, kind, d, s, after);
+        return;
+      case KIND.lddw:
+        if (((facts.liveOut[slot]! >> d) & 1) === 0) return;
+        this.#longConstant(slot, d);
+        return;
+      case KIND.load: {
+        const size = log2(code.size[slot]!);
+        v.live = after | (1 << s);
+        this.memory.locate(walker, s, code.offset[slot]!, size, this.#isShared(slot, s));
+        v.live = after;
+        const target = (facts.liveOut[slot]! >> d) & 1 ? v.claim(d) : ZR;
+        this.memory.load(size, code.op[slot] === 1, target);
+        if (target !== ZR) v.land(d, code.op[slot] === 1 ? 64 : code.size[slot]! * 8);
+        return;
+      }
+      case KIND.store: {
+        const size = log2(code.size[slot]!);
+        v.live = after | (1 << d) | (code.x[slot] === 1 ? 1 << s : 0);
+        const value = code.x[slot] === 1 ? v.of[s]! : v.constant(code.imm[slot]! >> 31, code.imm[slot]!);
+        const rt = this.#storeOperand(value, size, walker, code.x[slot] === 1 ? s : -1);
+        this.memory.locate(walker, d, code.offset[slot]!, size, this.#isShared(slot, d));
+        this.memory.store(size, rt);
+        return;
+      }
+      case KIND.loadAcquire: {
+        v.live = after | (1 << s);
+        this.memory.locate(walker, s, code.offset[slot]!, -1, true);
+        v.live = after;
+        const target = v.claim(d);
+        this.asm.word(enc.ldar(log2(code.size[slot]!), target, this.memory.place.base));
+        v.land(d, code.size[slot]! * 8);
+        this.memory.forget();
+        return;
+      }
+      case KIND.storeRelease: {
+        v.live = after | (1 << d) | (1 << s);
+        const rt = code.size[slot] === 8 ? v.operand(v.of[s]!) : v.lower(v.of[s]!);
+        this.memory.locate(walker, d, code.offset[slot]!, -1, true);
+        this.asm.word(enc.stlr(log2(code.size[slot]!), rt, this.memory.place.base));
+        this.memory.forget();
+        return;
+      }
+      case KIND.atomic:
+        this.#atomic(slot, d, s, after);
+        return;
+      case KIND.packetLoad:
+        this.#packetLoad(slot, s, after);
+        return;
+      case KIND.addrSpaceCast:
+        // There is no arena: as the interpreter.
+        v.live = after;
+        v.settle(after);
+        branch(this.asm, this.#stop(slot, STOP.unsupported));
+        if ((facts.liveOut[slot]! >> d) & 1) {
+          v.claim(d);
+          v.land(d, 64);
+        }
+        return;
+      case KIND.callHelper:
+        if (this.#isInlined[slot] === 1) this.#arrayLookup(slot, after);
+        else this.#call(slot, after, { kind: 'helper', id: code.imm[slot]!, name: `helper ${code.imm[slot]}` });
+        return;
+      case KIND.callKfunc:
+        this.#call(slot, after, { kind: 'kfunc', name: this.program.kfuncs[code.imm[slot]!] ?? '' });
+        return;
+      case KIND.callLocal:
+        this.#callLocal(slot, after, entries);
+        return;
+      case KIND.callx:
+        this.#callx(slot, after);
+        return;
+      case KIND.mayGoto:
+        return;
+      default:
+        assert(false, `slot ${slot} has kind ${kind}`);
+    }
+  }
+
+  #compute(slot: number, kind: number, d: number, s: number, after: number): void {
+    const { code, v, facts, walker } = this;
+    const op = code.op[slot]!;
+    const size = code.size[slot]!;
+    const upperLive = ((facts.upperOut[slot]! >> d) & 1) === 1;
+    let n: number;
+    if (kind === KIND.alu) {
+      const inRegister = code.x[slot] === 1 && op !== ALU.neg;
+      const known = !inRegister || walker.holds[s] === HOLDS.constant;
+      const lo = !inRegister ? code.imm[slot]! : walker.lo[s]!;
+      const hi = !inRegister ? lo >> 31 : walker.hi[s]!;
+      v.live = after | (op === ALU.mov ? 0 : 1 << d) | (inRegister ? 1 << s : 0);
+      walker.step(slot);
+      if (walker.holds[d] === HOLDS.constant) n = v.constant(walker.hi[d]!, walker.lo[d]!);
+      else if (walker.holds[d] === HOLDS.frame) {
+        n = v.create(V.frame, 1, NONE, NONE, NONE, 0, 0, walker.lo[d]!, 0, walker.width[d]!);
+      } else if (op === ALU.mov) n = size === 64 ? v.of[s]! : zeroExtend(v, v.of[s]!, upperLive);
+      else {
+        const y = inRegister ? v.of[s]! : v.constant(hi, lo);
+        n = arithmetic(v, op, v.of[d]!, y, known, hi, lo, size, upperLive, after);
+      }
+    } else {
+      v.live = after | (1 << (kind === KIND.movsx ? s : d));
+      walker.step(slot);
+      if (walker.holds[d] === HOLDS.constant) n = v.constant(walker.hi[d]!, walker.lo[d]!);
+      else if (kind === KIND.movsx) n = signExtend(v, v.of[s]!, op, size === 64 ? 1 : 0, upperLive);
+      else n = byteSwap(v, op, v.of[d]!, size, upperLive);
+    }
+    // What is known of the result holds for the register unless its upper half was left dirty.
+    if (v.users[n] === 0) {
+      const width = walker.width[d]!;
+      if ((upperLive || v.sf[n] === 0) && width < v.width[n]!) v.width[n] = width;
+      if (width < v.low[n]!) v.low[n] = width;
+    }
+    v.rename(d, n);
+  }
+
+  #longConstant(slot: number, d: number): void {
+    const { code, v } = this;
+    const op = code.op[slot]!;
+    if (op === PSEUDO.none || op === PSEUDO.btfId) {
+      v.rename(d, v.constant(code.hi[slot]!, code.imm[slot]!));
+      return;
+    }
+    const index = code.imm[slot]!;
+    let ref: SymbolRef;
+    if (op === PSEUDO.func) ref = { kind: 'function', slot: code.offset[slot]! };
+    else if (op === PSEUDO.map || op === PSEUDO.mapIndex) ref = { kind: 'map', index };
+    else ref = { kind: 'mapValue', index, offset: code.hi[slot]! };
+    v.rename(d, v.create(V.symbol, 1, NONE, NONE, NONE, 0, 0, this.asm.symbol(ref), 0, 32));
+  }
+
+  /** The register to store: the zero register for 0, any that has the right lower bytes. */
+  #storeOperand(value: number, size: number, walker: Walker, r: number): number {
+    const { v } = this;
+    if (r >= 0 && walker.holds[r] === HOLDS.constant && walker.lo[r] === 0 && (size < 3 || walker.hi[r] === 0)) return ZR;
+    if (size === 3) return v.operand(value);
+    if (v.isPending(value)) {
+      const kind = v.kind[value]!;
+      // Cut to the size that is stored anyway.
+      if (kind === V.ubfx && v.s[value] === 0 && v.n[value]! >= 8 << size) {
+        const m = v.a[value]!;
+        v.pinned |= 1 << m;
+        return m;
+      }
+      if (kind === V.constant && size < 2) {
+        const lo = size === 0 ? v.lo[value]! & 0xff : v.lo[value]! & 0xffff;
+        return v.operand(v.constant(0, lo));
+      }
+      if (kind === V.constant) return v.operand(v.constant(0, v.lo[value]!));
+    }
+    return v.lower(value);
+  }
+
+  /** Another access near the pointer in Rr follows before it changes: a base for both pays. */
+  #isShared(slot: number, r: number): boolean {
+    const { code, facts } = this;
+    const end = Math.min(code.slots, slot + LOOKAHEAD, facts.flow.starts[facts.flow.blockOf[slot]! + 1]!);
+    const bit = 1 << r;
+    if (definedBy(code, slot) & bit) return false;
+    const first = code.offset[slot]!;
+    for (let next = slot + 1; next < end; next++) {
+      const kind = code.kind[next]!;
+      const isLoad = kind === KIND.load || kind === KIND.loadAcquire;
+      const isStore = kind === KIND.store || kind === KIND.storeRelease || kind === KIND.atomic;
+      if ((isLoad && code.src[next] === r) || (isStore && code.dst[next] === r)) {
+        if (code.offset[next] !== first || kind !== KIND.load) return true;
+      }
+      if (definedBy(code, next) & bit) return false;
+    }
+    return false;
+  }
+
+  #atomic(slot: number, d: number, s: number, after: number): void {
+    const { code, v, walker } = this;
+    const op = code.op[slot]!;
+    const fetches = code.x[slot] === 1;
+    const compares = op === ATOMIC.cmpxchg;
+    const size = log2(code.size[slot]!);
+    v.live = after | (1 << d) | (1 << s) | (compares ? 1 : 0);
+    if (compares) v.settle(1);
+    v.pinned = compares ? 1 << v.home[0]! : 0;
+    const value = size === 3 ? v.operand(v.of[s]!) : v.lower(v.of[s]!);
+    this.memory.locate(walker, d, code.offset[slot]!, -1, true);
+    const base = this.memory.place.base;
+    v.live = after;
+    const result = compares ? 0 : s;
+    let target = ZR;
+    if (fetches) {
+      // The value's own register may be overwritten by the result: it is read first.
+      target = v.claim(result);
+      v.pinned |= 1 << target;
+    }
+    const first = v.scratch();
+    v.pinned |= 1 << first;
+    const second = v.scratch();
+    v.pinned |= 1 << second;
+    const third = v.scratch();
+    for (const m of [first, second, third]) v.vacate(m);
+    emitAtomic(this.asm, this.options.lse !== false, op, fetches, size, value, target, base, first, second, third);
+    this.memory.forget();
+    if (fetches) v.land(result, code.size[slot]! * 8);
+  }
+
+  #packetLoad(slot: number, s: number, after: number): void {
+    const { asm, code, v } = this;
+    const size = log2(code.size[slot]!);
+    const indirect = code.op[slot] === 1;
+    v.live = after | (indirect ? 1 << s : 0);
+    // x15 to x17 are nobody's between sites.
+    const index = indirect ? v.lower(v.of[s]!) : NONE;
+    v.live = after;
+    const target = v.claim(0);
+    if (indirect) {
+      if (index === ZR) v.moveConstant(0, STOP_SLOT, 0, code.imm[slot]!);
+      else v.addConstant(0, STOP_SLOT, index, code.imm[slot]!);
+    } else v.moveConstant(0, STOP_SLOT, 0, code.imm[slot]!);
+    asm.word(enc.ldrImm(2, STOP_REASON, ACTIVATION_REGISTER, ACTIVATION.packetLength));
+    asm.word(enc.subsImm(1, STOP_REASON, STOP_REASON, 1 << size, 0));
+    // A negative index is a large unsigned one; lengths are far below 2^31.
+    const out = asm.newLabel();
+    branchCond(asm, cond.lo, out);
+    asm.word(enc.subsReg(1, ZR, STOP_REASON, STOP_SLOT, LSL, 0));
+    branchCond(asm, cond.lo, out);
+    const inside = asm.newLabel();
+    asm.word(enc.ldrImm(2, STOP_REASON, ACTIVATION_REGISTER, ACTIVATION.packet));
+    asm.word(enc.addReg(1, STOP_REASON, STOP_REASON, STOP_SLOT, LSL, 0));
+    asm.word(enc.ldrReg(size, target, WINDOW, STOP_REASON, this.#confined ? UXTW : UXTX, 0));
+    if (size === 1) asm.word(enc.rev16(0, target, target));
+    else if (size > 1) asm.word(enc.rev(0, target, target));
+    branch(asm, inside);
+    asm.bind(out);
+    v.moveConstant(0, 0, 0, 0);
+    if (this.#function === 0 && this.options.routine !== true) this.#emitReturn();
+    else branch(asm, this.#stop(slot, STOP.none));
+    asm.bind(inside);
+    this.memory.forget();
+    v.land(0, 8 << size);
+  }
+
+  // Calls.
+
+  #beforeCall(after: number, used: number): void {
+    const { v } = this;
+    const mask = (after & CALLEE_SAVED) | used;
+    v.live = mask;
+    v.settle(mask);
+  }
+
+  #afterCall(after: number): void {
+    this.v.live = after;
+    this.v.afterCall();
+    this.memory.forget();
+  }
+
+  #call(slot: number, after: number, ref: SymbolRef): void {
+    this.#beforeCall(after, 0x3e);
+    assert(this.code.kind[slot] === KIND.callHelper || this.code.kind[slot] === KIND.callKfunc, 'a call of a symbol');
+    callSymbol(this.asm, this.asm.symbol(ref));
+    this.#afterCall(after);
+  }
+
+  #enterFrame(slot: number): void {
+    const { asm } = this;
+    asm.word(enc.subImm(1, FRAME, FRAME, FRAME_BYTES, 0));
+    if (!this.program.checksDepth) return;
+    asm.word(enc.ldrImm(3, STUB, ACTIVATION_REGISTER, ACTIVATION.stackLimit));
+    asm.word(enc.subsReg(1, ZR, FRAME, STUB, LSL, 0));
+    branchCond(asm, cond.lo, this.#stop(slot, STOP.stack));
+  }
+
+  #leaveFrame(): void {
+    this.asm.word(enc.addImm(1, FRAME, FRAME, FRAME_BYTES, 0));
+  }
+
+  #callLocal(slot: number, after: number, entries: number): void {
+    const { facts, program } = this;
+    const target = this.code.offset[slot]!;
+    const callee = program.subprogramOf[target]!;
+    this.#beforeCall(after, facts.liveIn[target]! & 0x3ff);
+    const frame = facts.usesFrame[callee] === 1 || program.checksDepth;
+    if (frame) this.#enterFrame(slot);
+    branchLink(this.asm, entries + callee);
+    if (frame) this.#leaveFrame();
+    this.#afterCall(after);
+  }
+
+  #callx(slot: number, after: number): void {
+    const { asm, v } = this;
+    const r = this.code.dst[slot]!;
+    this.#beforeCall(after, 0x3fe | (1 << r));
+    const handle = v.home[r]!;
+    const bad = this.#stop(slot, STOP.badCall);
+    asm.word(enc.ldrImm(2, STUB, ACTIVATION_REGISTER, ACTIVATION.functionCount));
+    asm.word(enc.subsReg(1, ZR, handle, STUB, LSL, 0));
+    branchCond(asm, cond.hs, bad);
+    asm.word(enc.ldrImm(3, STUB, ACTIVATION_REGISTER, ACTIVATION.functions));
+    asm.word(enc.ldrReg(3, FIRST_SCRATCH, STUB, handle, UXTX, 1));
+    asm.word(enc.subsImm(1, ZR, FIRST_SCRATCH, 0, 0));
+    branchCond(asm, cond.eq, bad);
+    this.#enterFrame(slot);
+    asm.word(enc.blr(FIRST_SCRATCH));
+    this.#leaveFrame();
+    this.#afterCall(after);
+  }
+
+  /** bpf_map_lookup_elem of an array: storage + key * stride, or 0 for a key beyond the end. */
+  #arrayLookup(slot: number, after: number): void {
+    const { asm, v, walker } = this;
+    const index = walker.lo[1]!;
+    const map = this.program.maps[index]!;
+    v.live = after | (1 << 2);
+    this.memory.locate(walker, 2, 0, 2, false);
+    v.live = after;
+    const key = v.scratch();
+    v.vacate(key);
+    v.pinned |= 1 << key;
+    this.memory.load(2, false, key);
+    const target = v.claim(0);
+    v.pinned |= 1 << target;
+    const entries = addSubImmediate(map.maxEntries);
+    moveSymbol(asm, target, asm.symbol({ kind: 'mapValue', index, offset: 0 }));
+    this.memory.forget();
+    const stride = (map.valueSize + 7) & ~7;
+    if ((stride & (stride - 1)) === 0) asm.word(enc.addReg(1, target, target, key, LSL, 31 - Math.clz32(stride)));
+    else {
+      v.moveConstant(0, STOP_SLOT, 0, stride);
+      asm.word(enc.umaddl(target, key, STOP_SLOT, target));
+    }
+    if (entries >= 0) asm.word(enc.subsImm(0, ZR, key, entries & 0xfff, entries >> 12));
+    else {
+      v.moveConstant(0, STOP_SLOT, 0, map.maxEntries);
+      asm.word(enc.subsReg(0, ZR, key, STOP_SLOT, LSL, 0));
+    }
+    asm.word(enc.csel(1, target, target, ZR, cond.lo));
+    v.pinned = 0;
+    v.land(0, 32);
+    assert(this.#isInlined[slot] === 1, 'an inlined lookup');
+  }
+
+  // Fuel and stops.
+
+  #checkFuel(slot: number, cost: number): void {
+    const { asm, v } = this;
+    const imm = addSubImmediate(cost);
+    if (imm >= 0) asm.word(enc.subsImm(0, FUEL, FUEL, imm & 0xfff, imm >> 12));
+    else {
+      v.moveConstant(0, STOP_SLOT, 0, cost);
+      asm.word(enc.subsReg(0, FUEL, FUEL, STOP_SLOT, LSL, 0));
+    }
+    const label = asm.newLabel();
+    const back = asm.newLabel();
+    branchCond(asm, cond.mi, label);
+    this.#bind(back);
+    this.#cold.push({ label, slot, back, reason: STOP.fuel });
+  }
+
+  #stop(slot: number, reason: number): number {
+    const label = this.asm.newLabel();
+    this.#cold.push({ label, slot, back: -1, reason });
+    return label;
+  }
+
+  #emitCold(): void {
+    const { asm, v } = this;
+    const fuel = this.#cold.filter((cold) => cold.back !== -1);
+    const stops = this.#cold.filter((cold) => cold.back === -1);
+    asm.mark(-2);
+    for (const [list, field] of [
+      [fuel, ACTIVATION.fuelStub],
+      [stops, ACTIVATION.stopStub],
+    ] as const) {
+      if (list.length === 0) continue;
+      const common = asm.newLabel();
+      list.forEach((cold, i) => {
+        asm.bind(cold.label);
+        v.moveConstant(0, STOP_SLOT, 0, cold.slot);
+        if (cold.back === -1) v.moveConstant(0, STOP_REASON, 0, cold.reason);
+        else addressOf(asm, FUEL_RETURN, cold.back);
+        if (i < list.length - 1) branch(asm, common);
+      });
+      asm.bind(common);
+      asm.word(enc.ldrImm(3, STUB, ACTIVATION_REGISTER, field));
+      asm.word(enc.br(STUB));
+    }
+  }
+}
+
+function log2(bytes: number): number {
+  return 31 - Math.clz32(bytes);
+}

@@ -1,0 +1,698 @@
+// The values of a block, computed lazily. A register of the program names a value; a value either lies in a machine register or is
+// one machine instruction yet to be written, whose operands lie in machine registers. It is written when something needs it in a register,
+// when an operand is about to be overwritten, or at the block's end; until then later instructions can take it into their own
+// operands, copies cost nothing, and what is never needed is never written.
+import { assert } from '../../util/error.ts';
+import type { Assembler } from '../assembler.ts';
+import { FIRST_SCRATCH, FRAME, HOME, LAST_LEAF_SCRATCH, LAST_SCRATCH, LEAF_HOME, WINDOW } from './abi.ts';
+import { LSL, UXTX, enc } from './encode.ts';
+import { addSubImmediate, moveImmediate, moveImmediateLength } from './immediates.ts';
+import { moveSymbol } from './labels.ts';
+import { ZR } from './registers.ts';
+
+/** What a value is: `placed`, or an instruction. Operands in the order of the fields `a`, `b`, `c`. */
+export const V = {
+  placed: 0,
+  /** hi:lo. */
+  constant: 1,
+  /** Of symbol number lo. */
+  symbol: 2,
+  /** R10 + lo, as a pointer. */
+  frame: 3,
+  /** Bits [s, s+n) of a, unsigned; signed: then cut to 32 bits unless sf. */
+  ubfx: 4,
+  sbfx: 5,
+  /** The low n bits of a, shifted left by s. */
+  ubfiz: 6,
+  sbfiz: 7,
+  /** Low half (or all) of a:b >> s. */
+  extr: 8,
+  /** a + lo, lo sign-extended. */
+  addImm: 9,
+  /** a op bitmask `lo`. */
+  andImm: 10,
+  orrImm: 11,
+  eorImm: 12,
+  /** a op (b shifted: type s, by n). Operation in this order: see `BINARY`. */
+  add: 13,
+  sub: 14,
+  and: 15,
+  bic: 16,
+  orr: 17,
+  orn: 18,
+  eor: 19,
+  eon: 20,
+  /** a op (b extended: option s, shifted left by n). */
+  addExt: 21,
+  subExt: 22,
+  /** c + a * b; c - a * b. */
+  madd: 23,
+  msub: 24,
+  /** The same of 32-bit a and b, 64-bit c. */
+  umaddl: 25,
+  umsubl: 26,
+  smaddl: 27,
+  lslv: 28,
+  lsrv: 29,
+  asrv: 30,
+  udiv: 31,
+  sdiv: 32,
+  rev16: 33,
+  rev: 34,
+} as const;
+
+export const NONE = 255;
+/** Bytes between a pointer and an address computed from another one: far less than the guards around the window. */
+export const MAX_BASE_OFFSET = 0x4000;
+const REGISTERS = 10;
+
+export class Values {
+  readonly asm: Assembler;
+  home: Uint8Array = HOME;
+  lastScratch: number = LAST_SCRATCH;
+  /** Program registers that are still to be read: by this instruction or after it. */
+  live = 0;
+  /** Machine registers that hold operands of the instruction at work. */
+  pinned = 0;
+  /** Value per program register. */
+  readonly of: Int32Array = new Int32Array(REGISTERS + 1);
+  /** Value per machine register, or -1. */
+  readonly holder: Int32Array = new Int32Array(32).fill(-1);
+  /** Native addresses: scratch register m holds the address of pointer `baseOf[m]` (zero-extended) + baseOffset[m]; NONE: no address. */
+  readonly baseOf: Uint8Array = new Uint8Array(32).fill(NONE);
+  readonly baseOffset: Int32Array = new Int32Array(32);
+  readonly #baseUsed = new Int32Array(32);
+  #clock = 0;
+  #count = 0;
+  kind: Uint8Array;
+  sf: Uint8Array;
+  a: Uint8Array;
+  b: Uint8Array;
+  c: Uint8Array;
+  s: Uint8Array;
+  n: Uint8Array;
+  lo: Int32Array;
+  hi: Int32Array;
+  /** The value is below 2^width; its lower half below 2^low. */
+  width: Uint8Array;
+  low: Uint8Array;
+  /** Machine register, or NONE. */
+  place: Uint8Array;
+  /** Program registers with this value. */
+  users: Uint16Array;
+  readonly #words = new Int32Array(4);
+
+  constructor(asm: Assembler) {
+    this.asm = asm;
+    const count = 512;
+    this.kind = new Uint8Array(count);
+    this.sf = new Uint8Array(count);
+    this.a = new Uint8Array(count);
+    this.b = new Uint8Array(count);
+    this.c = new Uint8Array(count);
+    this.s = new Uint8Array(count);
+    this.n = new Uint8Array(count);
+    this.lo = new Int32Array(count);
+    this.hi = new Int32Array(count);
+    this.width = new Uint8Array(count);
+    this.low = new Uint8Array(count);
+    this.place = new Uint8Array(count);
+    this.users = new Uint16Array(count);
+  }
+
+  #grow(): void {
+    for (const name of ['kind', 'sf', 'a', 'b', 'c', 's', 'n', 'width', 'low', 'place'] as const) {
+      const grown = new Uint8Array(this[name].length * 2);
+      grown.set(this[name]);
+      this[name] = grown;
+    }
+    for (const name of ['lo', 'hi'] as const) {
+      const grown = new Int32Array(this[name].length * 2);
+      grown.set(this[name]);
+      this[name] = grown;
+    }
+    const grown = new Uint16Array(this.users.length * 2);
+    grown.set(this.users);
+    this.users = grown;
+  }
+
+  /** Registers of the function that is to be lowered. */
+  choose(leaf: boolean): void {
+    this.home = leaf ? LEAF_HOME : HOME;
+    this.lastScratch = leaf ? LAST_LEAF_SCRATCH : LAST_SCRATCH;
+  }
+
+  /** A block's start: every register lies in its home. `width` per register; above 32 where the upper half may hold anything. */
+  start(width: Uint8Array, upperLive: number): void {
+    this.#count = 0;
+    this.holder.fill(-1);
+    for (let r = 0; r < REGISTERS; r++) {
+      const n = this.#new(V.placed, 1);
+      this.of[r] = n;
+      this.users[n] = 1 << r;
+      this.width[n] = (upperLive >> r) & 1 ? width[r]! : 64;
+      this.low[n] = Math.min(32, width[r]!);
+      this.place[n] = this.home[r]!;
+      this.holder[this.home[r]!] = n;
+    }
+    // R10 as a value is R10 + 0.
+    const frame = this.create(V.frame, 1, NONE, NONE, NONE, 0, 0, 0, 0, 32);
+    this.of[REGISTERS] = frame;
+    this.users[frame] = 1 << REGISTERS;
+  }
+
+  /** After a call: R0 to R5 are new, scratch registers hold nothing. */
+  afterCall(): void {
+    for (let m = 0; m < 19; m++) {
+      this.holder[m] = -1;
+      this.baseOf[m] = NONE;
+    }
+    for (let r = 0; r < 6; r++) this.land(r);
+  }
+
+  /** Register r has just been written to its home by machine code. */
+  land(r: number, width = 64): void {
+    const n = this.#new(V.placed, 1);
+    this.width[n] = width;
+    this.low[n] = Math.min(32, width);
+    this.rename(r, n);
+    this.put(n, this.home[r]!);
+  }
+
+  #new(kind: number, sf: number): number {
+    const n = this.#count++;
+    if (n === this.kind.length) this.#grow();
+    this.kind[n] = kind;
+    this.sf[n] = sf;
+    this.a[n] = NONE;
+    this.b[n] = NONE;
+    this.c[n] = NONE;
+    this.s[n] = 0;
+    this.n[n] = 0;
+    this.lo[n] = 0;
+    this.hi[n] = 0;
+    this.place[n] = NONE;
+    this.users[n] = 0;
+    this.width[n] = 64;
+    this.low[n] = 32;
+    return n;
+  }
+
+  create(
+    kind: number,
+    sf: number,
+    a: number,
+    b: number,
+    c: number,
+    s: number,
+    amount: number,
+    lo: number,
+    hi: number,
+    width: number,
+  ): number {
+    const n = this.#new(kind, sf);
+    this.a[n] = a;
+    this.b[n] = b;
+    this.c[n] = c;
+    this.s[n] = s;
+    this.n[n] = amount;
+    this.lo[n] = lo;
+    this.hi[n] = hi;
+    const w = sf === 0 && width > 32 ? 32 : width;
+    this.width[n] = w;
+    this.low[n] = w < 32 ? w : 32;
+    return n;
+  }
+
+  constant(hi: number, lo: number): number {
+    const width = hi !== 0 ? 64 - Math.clz32(hi) : 32 - Math.clz32(lo);
+    return this.create(V.constant, hi === 0 ? 0 : 1, NONE, NONE, NONE, 0, 0, lo, hi, width);
+  }
+
+  /** Register r has value n from here on. */
+  rename(r: number, n: number): void {
+    const bit = 1 << r;
+    const old = this.of[r]!;
+    this.users[old] = this.users[old]! & ~bit;
+    this.of[r] = n;
+    this.users[n] = this.users[n]! | bit;
+  }
+
+  isPending(n: number): boolean {
+    return this.place[n] === NONE;
+  }
+
+  #reads(n: number, m: number): boolean {
+    return this.a[n] === m || this.b[n] === m || this.c[n] === m;
+  }
+
+  /** Machine register m must not be overwritten: an operand lies there, a live value, or what a live pending value other than `except` reads. */
+  busy(m: number, except: number): boolean {
+    if ((this.pinned >> m) & 1) return true;
+    return this.#inUse(m, except);
+  }
+
+  #inUse(m: number, except: number): boolean {
+    const h = this.holder[m]!;
+    if (h >= 0 && (this.users[h]! & this.live) !== 0) return true;
+    return this.#isRead(m, except);
+  }
+
+  #isRead(m: number, except: number): boolean {
+    for (let mask = this.live; mask !== 0; mask &= mask - 1) {
+      const n = this.of[31 - Math.clz32(mask & -mask)]!;
+      if (this.place[n] === NONE && n !== except && this.#reads(n, m)) return true;
+    }
+    return false;
+  }
+
+  /** The value lies in m now; whatever was there does not any more. Addresses computed from m are gone. */
+  put(n: number, m: number): void {
+    const kind = this.kind[n]!;
+    if (kind === V.addImm && this.a[n] === m) this.#moveBases(m, this.lo[n]!);
+    else this.#forgetBases(m);
+    const old = this.holder[m]!;
+    if (old >= 0 && this.place[old] === m) this.place[old] = NONE;
+    this.holder[m] = n;
+    this.place[n] = m;
+    if (kind > V.frame) {
+      this.kind[n] = V.placed;
+      this.a[n] = NONE;
+      this.b[n] = NONE;
+      this.c[n] = NONE;
+    }
+  }
+
+  #forgetBases(m: number): void {
+    this.baseOf[m] = NONE;
+    for (let base = FIRST_SCRATCH; base <= this.lastScratch; base++) if (this.baseOf[base] === m) this.baseOf[base] = NONE;
+  }
+
+  /** Register m has moved on by `distance`: addresses computed from its old value stay good for a while. */
+  #moveBases(m: number, distance: number): void {
+    this.baseOf[m] = NONE;
+    for (let base = FIRST_SCRATCH; base <= this.lastScratch; base++) {
+      if (this.baseOf[base] !== m) continue;
+      const offset = this.baseOffset[base]! - distance;
+      if (Math.abs(offset) > MAX_BASE_OFFSET) this.baseOf[base] = NONE;
+      else this.baseOffset[base] = offset;
+    }
+  }
+
+  dropBases(): void {
+    for (let base = FIRST_SCRATCH; base <= LAST_SCRATCH; base++) this.baseOf[base] = NONE;
+  }
+
+  touchBase(m: number): void {
+    this.#baseUsed[m] = ++this.#clock;
+  }
+
+  /** A machine register that nothing needs; addresses give way, the longest unused first. */
+  scratch(except = -1): number {
+    let oldest = NONE;
+    for (let m = FIRST_SCRATCH; m <= this.lastScratch; m++) {
+      if (this.busy(m, except)) continue;
+      if (this.baseOf[m] === NONE) return m;
+      if (oldest === NONE || this.#baseUsed[m]! < this.#baseUsed[oldest]!) oldest = m;
+    }
+    if (oldest !== NONE) {
+      this.baseOf[oldest] = NONE;
+      return oldest;
+    }
+    const usable = this.home === LEAF_HOME ? REGISTERS : 6;
+    for (let r = 0; r < usable; r++) if (!this.busy(this.home[r]!, except)) return this.home[r]!;
+    assert(false, 'no machine register is free');
+  }
+
+  /** The machine register that holds value n, which is written now if it is pending. Pins it. */
+  register(n: number): number {
+    let m = this.place[n]!;
+    if (m === NONE) {
+      m = this.#choose(n);
+      this.write(n, m);
+      this.put(n, m);
+    }
+    this.pinned |= 1 << m;
+    return m;
+  }
+
+  /** As `register`, but the zero register for 0. For operands that take it. */
+  operand(n: number): number {
+    if (this.kind[n] === V.constant && this.lo[n] === 0 && this.hi[n] === 0) return ZR;
+    return this.register(n);
+  }
+
+  /** As `register`, for an instruction that reads only the lower 32 bits. */
+  lower(n: number): number {
+    if (this.place[n] === NONE) {
+      if (this.kind[n] === V.ubfx && this.s[n] === 0 && this.n[n]! >= 32) {
+        const m = this.a[n]!;
+        this.pinned |= 1 << m;
+        return m;
+      }
+      if (this.kind[n] === V.constant && this.lo[n] === 0) return ZR;
+    }
+    return this.register(n);
+  }
+
+  #choose(n: number): number {
+    const users = this.users[n]!;
+    const live = users & this.live;
+    for (let mask = live & 0x3ff; mask !== 0; mask &= mask - 1) {
+      const h = this.home[31 - Math.clz32(mask & -mask)]!;
+      if (!this.busy(h, n)) return h;
+    }
+    for (let mask = live & 0x3ff; mask !== 0; mask &= mask - 1) {
+      const h = this.home[31 - Math.clz32(mask & -mask)]!;
+      if ((this.pinned >> h) & 1) continue;
+      this.evict(h, n);
+      if (!this.busy(h, n)) return h;
+    }
+    for (let mask = users & ~live & 0x3ff; mask !== 0; mask &= mask - 1) {
+      const h = this.home[31 - Math.clz32(mask & -mask)]!;
+      if (!this.busy(h, n)) return h;
+    }
+    return this.scratch(n);
+  }
+
+  /** Makes m free for value n (or for an instruction's result, -1): moves a live value away, writes pending ones that read m. */
+  evict(m: number, n: number): void {
+    const pinned = this.pinned;
+    this.pinned |= 1 << m;
+    if (n >= 0) this.pinned |= this.sources(n);
+    const h = this.holder[m]!;
+    const users = h >= 0 ? this.users[h]! & this.live : 0;
+    if (users !== 0) {
+      const to = this.#refuge(users, m);
+      this.move(this.width[h]! > 32 ? 1 : 0, to, m);
+      this.put(h, to);
+      this.holder[m] = -1;
+      for (let mask = this.live; mask !== 0; mask &= mask - 1) {
+        const p = this.of[31 - Math.clz32(mask & -mask)]!;
+        if (this.place[p] === NONE && p !== n) this.#redirect(p, m, to);
+      }
+    } else {
+      for (let mask = this.live; mask !== 0; mask &= mask - 1) {
+        const p = this.of[31 - Math.clz32(mask & -mask)]!;
+        if (p !== n && this.place[p] === NONE && this.#reads(p, m)) this.register(p);
+      }
+    }
+    this.pinned = pinned;
+  }
+
+  #refuge(users: number, not: number): number {
+    for (let mask = users & 0x3ff; mask !== 0; mask &= mask - 1) {
+      const h = this.home[31 - Math.clz32(mask & -mask)]!;
+      if (h !== not && !this.busy(h, -1)) return h;
+    }
+    return this.scratch();
+  }
+
+  #redirect(p: number, from: number, to: number): void {
+    if (this.a[p] === from) this.a[p] = to;
+    if (this.b[p] === from) this.b[p] = to;
+    if (this.c[p] === from) this.c[p] = to;
+  }
+
+  /** The machine registers that value n is computed from, as a mask. */
+  sources(n: number): number {
+    let mask = 0;
+    if (this.place[n] !== NONE) return 0;
+    if (this.a[n]! < 31) mask |= 1 << this.a[n]!;
+    if (this.b[n]! < 31) mask |= 1 << this.b[n]!;
+    if (this.c[n]! < 31) mask |= 1 << this.c[n]!;
+    return mask;
+  }
+
+  /** The register that the result of an instruction that is written at once goes to, for program register r. */
+  claim(r: number): number {
+    const h = this.home[r]!;
+    if (this.#inUse(h, -1)) this.evict(h, -1);
+    return h;
+  }
+
+  /** Puts the registers of `mask` into their homes: a parallel assignment. */
+  settle(mask: number): void {
+    this.pinned = 0;
+    const live = this.live;
+    this.live |= mask;
+    let left = mask & 0x3ff;
+    while (left !== 0) {
+      let progress = false;
+      for (let rest = left; rest !== 0; rest &= rest - 1) {
+        const r = 31 - Math.clz32(rest & -rest);
+        const n = this.of[r]!;
+        const h = this.home[r]!;
+        if (this.place[n] !== h) {
+          if (this.#settleBlocked(h, r, n)) continue;
+          if (this.place[n] === NONE) {
+            this.write(n, h);
+            this.put(n, h);
+          } else this.#split(r, n, h);
+        }
+        left &= ~(1 << r);
+        progress = true;
+      }
+      if (!progress) this.#unblock(left);
+    }
+    this.live = live;
+  }
+
+  /** Something else that is still needed lies in h, or is to be computed from it. */
+  #settleBlocked(h: number, r: number, n: number): boolean {
+    const holder = this.holder[h]!;
+    if (holder >= 0 && (this.users[holder]! & this.live & ~(1 << r)) !== 0) return true;
+    return this.#isRead(h, n);
+  }
+
+  /** Register r shares a value with another: it gets a copy of its own in h. */
+  #split(r: number, n: number, h: number): void {
+    this.move(this.width[n]! > 32 ? 1 : 0, h, this.place[n]!);
+    if ((this.users[n]! & this.live & ~(1 << r)) === 0) {
+      const from = this.place[n]!;
+      this.put(n, h);
+      if (this.holder[from] === n) this.holder[from] = -1;
+      return;
+    }
+    const copy = this.#new(V.placed, 1);
+    this.width[copy] = this.width[n]!;
+    this.low[copy] = this.low[n]!;
+    this.rename(r, copy);
+    this.put(copy, h);
+  }
+
+  /** Every home that is left is blocked: free the first. */
+  #unblock(left: number): void {
+    const r = 31 - Math.clz32(left & -left);
+    const n = this.of[r]!;
+    this.evict(this.home[r]!, this.place[n] === NONE ? n : -1);
+  }
+
+  move(sf: number, to: number, from: number): void {
+    this.asm.word(enc.orrReg(sf, to, ZR, from, LSL, 0));
+  }
+
+  moveConstant(sf: number, to: number, hi: number, lo: number): void {
+    const words = this.#words;
+    const count = moveImmediate(sf, to, lo, hi, words);
+    for (let i = 0; i < count; i++) this.asm.word(words[i]!);
+  }
+
+  /** to = from + value, by one or two instructions, or through `to` and x16. `from` is not the zero register. */
+  addConstant(sf: number, to: number, from: number, value: number): void {
+    const asm = this.asm;
+    const size = Math.abs(value);
+    const imm = addSubImmediate(size);
+    const op = value < 0 ? enc.subImm : enc.addImm;
+    if (imm >= 0) {
+      asm.word(op(sf, to, from, imm & 0xfff, imm >> 12));
+    } else if (size <= 0xffffff) {
+      asm.word(op(sf, to, from, size >>> 12, 1));
+      asm.word(op(sf, to, to, size & 0xfff, 0));
+    } else {
+      const temporary = to === from ? 16 : to;
+      this.moveConstant(sf, temporary, value >> 31, value);
+      asm.word(enc.addReg(sf, to, from, temporary, LSL, 0));
+    }
+  }
+
+  /** Writes the instruction(s) of pending value n with the result in d. */
+  write(n: number, d: number): void {
+    const asm = this.asm;
+    const sf = this.sf[n]!;
+    const a = this.a[n]!;
+    const b = this.b[n]!;
+    const s = this.s[n]!;
+    const amount = this.n[n]!;
+    const lo = this.lo[n]!;
+    const top = sf === 1 ? 63 : 31;
+    switch (this.kind[n]) {
+      case V.constant:
+        this.#writeConstant(n, d);
+        return;
+      case V.symbol:
+        moveSymbol(asm, d, lo);
+        return;
+      case V.frame:
+        this.#writeFrame(lo, d);
+        return;
+      case V.ubfx: {
+        const wide = s + amount > 32 ? 1 : 0;
+        if (wide === 1 && s === 0 && amount === 32) this.move(0, d, a);
+        else asm.word(enc.ubfm(wide, d, a, s, s + amount - 1));
+        return;
+      }
+      case V.sbfx:
+        asm.word(enc.sbfm(sf, d, a, s, s + amount - 1));
+        return;
+      case V.ubfiz: {
+        const wide = s + amount > 32 ? 1 : 0;
+        asm.word(enc.ubfm(wide, d, a, -s & (wide === 1 ? 63 : 31), amount - 1));
+        return;
+      }
+      case V.sbfiz:
+        asm.word(enc.sbfm(sf, d, a, -s & top, amount - 1));
+        return;
+      case V.extr:
+        asm.word(enc.extr(sf, d, a, b, s));
+        return;
+      case V.addImm:
+        this.addConstant(sf, d, a, lo);
+        return;
+      case V.andImm:
+        asm.word(enc.andImm(sf, d, a, lo));
+        return;
+      case V.orrImm:
+        asm.word(enc.orrImm(sf, d, a, lo));
+        return;
+      case V.eorImm:
+        asm.word(enc.eorImm(sf, d, a, lo));
+        return;
+      case V.add:
+        asm.word(enc.addReg(sf, d, a, b, s, amount));
+        return;
+      case V.sub:
+        asm.word(enc.subReg(sf, d, a, b, s, amount));
+        return;
+      case V.and:
+        asm.word(enc.andReg(sf, d, a, b, s, amount));
+        return;
+      case V.bic:
+        asm.word(enc.bicReg(sf, d, a, b, s, amount));
+        return;
+      case V.orr:
+        asm.word(enc.orrReg(sf, d, a, b, s, amount));
+        return;
+      case V.orn:
+        asm.word(enc.ornReg(sf, d, a, b, s, amount));
+        return;
+      case V.eor:
+        asm.word(enc.eorReg(sf, d, a, b, s, amount));
+        return;
+      case V.eon:
+        asm.word(enc.eonReg(sf, d, a, b, s, amount));
+        return;
+      case V.addExt:
+        asm.word(enc.addExt(sf, d, a, b, s, amount));
+        return;
+      case V.subExt:
+        asm.word(enc.subExt(sf, d, a, b, s, amount));
+        return;
+      case V.madd:
+        asm.word(enc.madd(sf, d, a, b, this.c[n]!));
+        return;
+      case V.msub:
+        asm.word(enc.msub(sf, d, a, b, this.c[n]!));
+        return;
+      case V.umaddl:
+        asm.word(enc.umaddl(d, a, b, this.c[n]!));
+        return;
+      case V.umsubl:
+        asm.word(enc.umsubl(d, a, b, this.c[n]!));
+        return;
+      case V.smaddl:
+        asm.word(enc.smaddl(d, a, b, this.c[n]!));
+        return;
+      case V.lslv:
+        asm.word(enc.lslv(sf, d, a, b));
+        return;
+      case V.lsrv:
+        asm.word(enc.lsrv(sf, d, a, b));
+        return;
+      case V.asrv:
+        asm.word(enc.asrv(sf, d, a, b));
+        return;
+      case V.udiv:
+        asm.word(enc.udiv(sf, d, a, b));
+        return;
+      case V.sdiv:
+        asm.word(enc.sdiv(sf, d, a, b));
+        return;
+      case V.rev16:
+        asm.word(enc.rev16(sf, d, a));
+        return;
+      case V.rev:
+        asm.word(enc.rev(sf, d, a));
+        return;
+      default:
+        assert(false, `value of kind ${this.kind[n]} has no place and no instruction`);
+    }
+  }
+
+  /** From another constant in a register where that is shorter. */
+  #writeConstant(n: number, d: number): void {
+    const lo = this.lo[n]!;
+    const hi = this.hi[n]!;
+    const sf = hi === 0 ? 0 : 1;
+    const length = moveImmediateLength(sf, lo, hi);
+    if (length > 1) {
+      for (let r = 0; r < REGISTERS; r++) {
+        const other = this.of[r]!;
+        if (this.kind[other] !== V.constant || this.place[other] === NONE) continue;
+        const difference = (lo - this.lo[other]!) | 0;
+        // 64-bit: only where the upper halves agree and no carry crosses.
+        const sum = this.lo[other]! + difference;
+        if (hi !== this.hi[other] || (sf === 1 && (sum | 0) !== sum)) continue;
+        if (sf === 1 && sum >>> 0 !== (this.lo[other]! >>> 0) + difference) continue;
+        if (addSubImmediate(Math.abs(difference)) < 0) continue;
+        this.addConstant(sf, d, this.place[other]!, difference);
+        return;
+      }
+    }
+    this.moveConstant(sf, d, hi, lo);
+  }
+
+  #writeFrame(offset: number, d: number): void {
+    for (let r = 0; r < REGISTERS; r++) {
+      const other = this.of[r]!;
+      if (this.kind[other] !== V.frame || this.place[other] === NONE) continue;
+      const difference = offset - this.lo[other]!;
+      if (difference === 0) this.move(1, d, this.place[other]!);
+      else this.addConstant(1, d, this.place[other]!, difference);
+      return;
+    }
+    this.asm.word(enc.subReg(1, d, FRAME, WINDOW, LSL, 0));
+    if (offset !== 0) this.addConstant(1, d, d, offset);
+  }
+
+  /** Writes base = address of pointer `of` (machine register) and remembers it. */
+  writeBase(base: number, of: number, offset: number, confined: boolean): void {
+    this.vacate(base);
+    if (of === FRAME) this.addConstant(1, base, FRAME, offset);
+    else {
+      this.asm.word(confined ? enc.addExt(1, base, WINDOW, of, 2, 0) : enc.addExt(1, base, WINDOW, of, UXTX, 0));
+      if (offset !== 0) this.addConstant(1, base, base, offset);
+    }
+    this.baseOf[base] = of;
+    this.baseOffset[base] = offset;
+    this.touchBase(base);
+  }
+
+  /** Machine register m is about to hold something that is no value. */
+  vacate(m: number): void {
+    const old = this.holder[m]!;
+    if (old >= 0 && this.place[old] === m) this.place[old] = NONE;
+    this.#forgetBases(m);
+    this.holder[m] = -1;
+  }
+}
