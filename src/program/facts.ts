@@ -35,6 +35,8 @@ export interface Facts {
   readonly isLeaf: Uint8Array;
   /** Per subprogram: 1 where it, or what it can call, may look at its frame (or at the frame register). */
   readonly usesFrame: Uint8Array;
+  /** The program's first function is also called by it, or has a handle. */
+  readonly entryIsCalled: boolean;
 }
 
 /** A value per index: `holds` says how to read `lo` and `hi`: the constant; R10 + lo; map number lo. Always value < 2^width. */
@@ -59,7 +61,8 @@ export function computeFacts(program: Program, options: FactsOptions = {}): Fact
   const flow = controlFlow(program);
   const reachable = reach(program, flow);
   const live = liveness(program, flow, reachable, options.wideAddresses === true);
-  const entry = flowValues(program, flow, reachable);
+  const entryIsCalled = callsEntry(code);
+  const entry = flowValues(program, flow, reachable, entryIsCalled);
   const functions = program.subprograms.length;
   const written = new Uint16Array(functions);
   const isLeaf = new Uint8Array(functions).fill(1);
@@ -79,7 +82,7 @@ export function computeFacts(program: Program, options: FactsOptions = {}): Fact
     }
   }
   spread(usesFrame, callers, callees);
-  return { flow, reachable, ...live, entry, written, isLeaf, usesFrame };
+  return { flow, reachable, ...live, entry, written, isLeaf, usesFrame, entryIsCalled };
 }
 
 /** A caller uses the frame if a callee does: callees come later as a rule, so walk the calls backwards until nothing changes. */
@@ -95,6 +98,14 @@ function spread(flag: Uint8Array, callers: readonly number[], callees: readonly 
     if (!changed) return;
   }
   flag.fill(1);
+}
+
+function callsEntry({ slots, kind, op, offset }: Code): boolean {
+  for (let slot = 0; slot < slots; slot++) {
+    if (offset[slot] !== 0) continue;
+    if (kind[slot] === KIND.callLocal || (kind[slot] === KIND.lddw && op[slot] === PSEUDO.func)) return true;
+  }
+  return false;
 }
 
 function mentionsFrame(code: Code, slot: number): boolean {
@@ -328,7 +339,7 @@ function liveness(program: Program, flow: ControlFlow, reachable: Uint8Array, wi
 }
 
 /** Forward over the blocks until nothing changes. A block that is entered a second time with less known loses it in big steps. */
-function flowValues(program: Program, flow: ControlFlow, reachable: Uint8Array): Values {
+function flowValues(program: Program, flow: ControlFlow, reachable: Uint8Array, entryIsCalled: boolean): Values {
   const { blocks, starts, successors, successorStart, blockOf } = flow;
   const { code } = program;
   const entry = values(blocks * REGISTERS);
@@ -339,7 +350,7 @@ function flowValues(program: Program, flow: ControlFlow, reachable: Uint8Array):
   program.subprograms.forEach(({ start }, index) => {
     const block = blockOf[start]!;
     walker.forget();
-    if (index === 0) walker.width[1] = 32;
+    if (index === 0 && !entryIsCalled) walker.width[1] = 32;
     walker.save(block);
     state[block] = 2;
     // Whatever jumps back to a function's first slot must find what calls put there.

@@ -2,6 +2,8 @@
 import { FIRST_HANDLE } from '../../src/interpreter/machine.ts';
 import type { Program } from '../../src/program/program.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
+import { Window } from '../../src/window/window.ts';
+import { simulate, VARIANTS } from './arm64-sim.ts';
 import { machine, runState } from './machine.ts';
 
 export type Outcome =
@@ -49,4 +51,14 @@ const interpreter: TestEngine = {
   },
 };
 
-export const ENGINES: readonly TestEngine[] = [interpreter];
+/** Every run with a window of its own would be slow: this one's stack and memory are set anew each time. */
+const window = new Window();
+const simulators = Object.entries(VARIANTS).map(
+  ([name, options]): TestEngine => ({
+    name,
+    missing: undefined,
+    run: (program, memory, fuel) => simulate(program, memory, fuel, HELPERS, options, window),
+  }),
+);
+
+export const ENGINES: readonly TestEngine[] = [interpreter, ...simulators];

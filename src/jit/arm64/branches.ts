@@ -1,5 +1,5 @@
 // Conditional branches: the shortest comparison and the branch that goes with it.
-import { type Code, COND } from '../../isa/code.ts';
+import { COND, type Code } from '../../isa/code.ts';
 import { HOLDS, type Walker } from '../../program/facts.ts';
 import { enc, LSL } from './encode.ts';
 import { addSubImmediate, bitmask32, bitmask64, bitmaskHigh, bitmaskLow } from './immediates.ts';
@@ -311,7 +311,8 @@ export class Branches {
     // x + k == c: compare x with c - k.
     if (isEquality && v.isPending(x) && v.kind[x] === V.addImm && (v.users[x]! & after) === 0 && (sf === 0 || v.sf[x] === 1)) {
       const difference = lo - v.lo[x]!;
-      if (hi === lo >> 31 && Math.abs(difference) <= 0xfff000 && this.#immediate(sf, v.a[x]!, difference >> 31, difference, CODE[op]!)) return;
+      if (hi === lo >> 31 && Math.abs(difference) <= 0xfff000 && this.#immediate(sf, v.a[x]!, difference >> 31, difference, CODE[op]!))
+        return;
     }
     const rn = this.#source(x, sf);
     if (this.#immediate(sf, rn, hi, lo, CODE[op]!)) return;

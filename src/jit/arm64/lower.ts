@@ -1,11 +1,12 @@
 // eBPF to arm64: walks the blocks in order, one instruction after the other, with the facts of the program at hand. Arithmetic becomes
 // values (select.ts), which are written when needed (values.ts); what has an effect is written at once.
 import { ALU, ATOMIC, type Code, KIND, PSEUDO } from '../../isa/code.ts';
-import { computeFacts, definedBy, type Facts, HOLDS, REGISTERS, Walker } from '../../program/facts.ts';
+import { computeFacts, definedBy, type Facts, HOLDS, Walker } from '../../program/facts.ts';
 import type { Program } from '../../program/program.ts';
 import { assert } from '../../util/error.ts';
 import { ACTIVATION, STOP } from '../activation.ts';
 import { Assembler } from '../assembler.ts';
+import { type Plan, planFlow } from '../plan.ts';
 import type { CompileOptions } from '../target.ts';
 import type { SymbolRef, Unit } from '../unit.ts';
 import {
@@ -16,7 +17,6 @@ import {
   FUEL,
   FUEL_RETURN,
   HOME,
-  LAST_SCRATCH,
   RETURN_ADDRESS,
   STOP_REASON,
   STOP_SLOT,
@@ -25,6 +25,7 @@ import {
 } from './abi.ts';
 import { emitAtomic } from './atomics.ts';
 import { Branches } from './branches.ts';
+import { Edges } from './edges.ts';
 import { enc, LSL, UXTW, UXTX } from './encode.ts';
 import { addSubImmediate } from './immediates.ts';
 import { addressOf, branch, branchCond, branchLink, callSymbol, moveSymbol } from './labels.ts';
@@ -33,15 +34,13 @@ import { cond, LR, SP, ZR } from './registers.ts';
 import { arithmetic, byteSwap, signExtend, zeroExtend } from './select.ts';
 import { NONE, V, Values } from './values.ts';
 
-const SCRATCHES = LAST_SCRATCH - FIRST_SCRATCH + 1;
 const CALLEE_SAVED = 0x3c0;
-const CALLER_SAVED = 0x3f;
+const _CALLER_SAVED = 0x3f;
 const ARRAY_MAP = 2;
 const HELPER_LOOKUP = 1;
 const HINT_C = 1;
 /** How far to look for accesses through the same pointer. */
 const LOOKAHEAD = 24;
-const MAX_HOPS = 16;
 
 /** Code at the image's end: a fuel check's slow path, or a stop. */
 interface Cold {
@@ -68,19 +67,9 @@ class Lowering {
   readonly branches: Branches;
   readonly #confined: boolean;
   readonly #fuel: boolean;
-  /** Successors after jumps to jumps are cut short, as blocks, or -1. */
-  readonly #takenTo: Int32Array;
-  readonly #fallTo: Int32Array;
-  readonly #isNeeded: Uint8Array;
-  readonly #predecessors: Uint32Array;
+  readonly #plan: Plan;
   readonly #label: Int32Array;
-  /** Of loop headers: the last block that jumps back. */
-  readonly #loopEnd: Int32Array;
-  /** Bases that hold on every edge into a block seen so far, per scratch register; of emitted headers: those that jumps back must provide. */
-  readonly #edgeSeen: Uint8Array;
-  readonly #edgeOf: Uint8Array;
-  readonly #edgeOffset: Int32Array;
-  #scanBudget: number;
+  readonly #edges: Edges;
   /** Calls of helpers that are written in place. */
   readonly #isInlined: Uint8Array;
   readonly #cold: Cold[] = [];
@@ -89,7 +78,8 @@ class Lowering {
   #saved: number[] = [];
   #returnRegister = LR;
   #signed = false;
-  #function = 0;
+  /** The function at work is entered by the thunk alone. */
+  #isEntry = false;
 
   constructor(program: Program, options: CompileOptions) {
     this.program = program;
@@ -103,23 +93,14 @@ class Lowering {
     this.v = new Values(this.asm);
     this.memory = new Memory(this.v, this.#confined);
     this.branches = new Branches(this.v, this.walker, program.code);
-    const { blocks } = this.facts.flow;
-    this.#takenTo = new Int32Array(blocks).fill(-1);
-    this.#fallTo = new Int32Array(blocks).fill(-1);
-    this.#isNeeded = new Uint8Array(blocks);
-    this.#predecessors = new Uint32Array(blocks);
-    this.#label = new Int32Array(blocks).fill(-1);
-    this.#loopEnd = new Int32Array(blocks).fill(-1);
-    this.#edgeSeen = new Uint8Array(blocks);
-    this.#edgeOf = new Uint8Array(blocks * SCRATCHES);
-    this.#edgeOffset = new Int32Array(blocks * SCRATCHES);
-    this.#scanBudget = 32 * program.code.slots;
+    this.#plan = planFlow(program, this.facts, this.#fuel);
+    this.#label = new Int32Array(this.facts.flow.blocks).fill(-1);
+    this.#edges = new Edges(this.v, program.code, this.facts, this.#plan, this.#confined);
     this.#isInlined = new Uint8Array(program.code.slots);
   }
 
   run(): Unit {
     const { asm, program } = this;
-    this.#planFlow();
     this.#findInlined();
     const entries = asm.newLabels(program.subprograms.length);
     program.subprograms.forEach((_, index) => {
@@ -130,66 +111,6 @@ class Lowering {
   }
 
   // Control flow.
-
-  #planFlow(): void {
-    const { flow, reachable } = this.facts;
-    const { kind, offset } = this.code;
-    const stack: number[] = [];
-    for (const { start } of this.program.subprograms) {
-      const block = flow.blockOf[start]!;
-      this.#predecessors[block] = this.#predecessors[block]! + 1;
-      if (this.#isNeeded[block] === 0) {
-        this.#isNeeded[block] = 1;
-        stack.push(block);
-      }
-    }
-    const enter = (from: number, to: number): void => {
-      this.#predecessors[to] = this.#predecessors[to]! + 1;
-      if (to <= from && from > this.#loopEnd[to]!) this.#loopEnd[to] = from;
-      if (this.#isNeeded[to] === 1) return;
-      this.#isNeeded[to] = 1;
-      stack.push(to);
-    };
-    while (stack.length > 0) {
-      const block = stack.pop()!;
-      assert(reachable[block] === 1, 'reached what cannot be reached');
-      const last = flow.starts[block + 1]! - 1;
-      const k = kind[last]!;
-      if (k === KIND.jump || k === KIND.branch) {
-        const to = this.#thread(flow.blockOf[offset[last]!]!);
-        this.#takenTo[block] = to;
-        enter(block, to);
-      }
-      if (k !== KIND.jump && k !== KIND.exit) {
-        const to = this.#thread(block + 1);
-        this.#fallTo[block] = to;
-        enter(block, to);
-      }
-    }
-  }
-
-  /** Follows blocks that only jump. */
-  #thread(block: number): number {
-    const { flow } = this.facts;
-    let b = block;
-    for (let hops = 0; hops < MAX_HOPS; hops++) {
-      const slot = flow.starts[b]!;
-      if (this.code.kind[slot] !== KIND.jump || (this.#fuel && this.program.fuelCost[slot] !== 0)) return b;
-      b = flow.blockOf[this.code.offset[slot]!]!;
-    }
-    return block;
-  }
-
-  /** The block that comes next in the code, of the same function, or -1. */
-  #next(block: number): number {
-    const end = this.facts.flow.blocks;
-    for (let b = block + 1; b < end; b++) if (this.#isNeeded[b] === 1) return this.#functionOf(b) === this.#function ? b : -1;
-    return -1;
-  }
-
-  #functionOf(block: number): number {
-    return this.program.subprogramOf[this.facts.flow.starts[block]!]!;
-  }
 
   #labelOf(block: number): number {
     if (this.#label[block] === -1) this.#label[block] = this.asm.newLabel();
@@ -205,7 +126,7 @@ class Lowering {
     const { code, program, facts } = this;
     if (this.options.noInline?.has(HELPER_LOOKUP) === true || !program.maps.some((map) => map.type === ARRAY_MAP)) return;
     for (let block = 0; block < facts.flow.blocks; block++) {
-      if (this.#isNeeded[block] === 0) continue;
+      if (this.#plan.isNeeded[block] === 0) continue;
       const end = facts.flow.starts[block + 1]!;
       let entered = false;
       for (let slot = facts.flow.starts[block]!; slot < end; slot++) {
@@ -228,7 +149,6 @@ class Lowering {
   #lowerFunction(index: number, entries: number): void {
     const { asm, facts, program } = this;
     const { start, end } = program.subprograms[index]!;
-    this.#function = index;
     const first = facts.flow.blockOf[start]!;
     const last = facts.flow.blockOf[end - 1]!;
     this.#beginFunction(index, first, last);
@@ -238,20 +158,21 @@ class Lowering {
     this.#prologue(index);
     this.v.dropBases();
     // The prologue runs once: a jump back to the first slot lands behind it.
-    this.#recordEdge(first);
+    this.#edges.record(first);
     let continues = false;
     for (let block = first; block <= last; block++) {
-      if (this.#isNeeded[block] === 1) continues = this.#lowerBlock(block, continues, entries);
+      if (this.#plan.isNeeded[block] === 1) continues = this.#lowerBlock(block, continues, entries);
     }
   }
 
   #beginFunction(index: number, first: number, last: number): void {
     const { facts, code, program } = this;
-    const isEntry = index === 0 && this.options.routine !== true;
+    const isEntry = index === 0 && !facts.entryIsCalled && this.options.routine !== true;
+    this.#isEntry = isEntry;
     let calls = false;
     this.#lastExit = -1;
     for (let block = first; block <= last; block++) {
-      if (this.#isNeeded[block] === 0) continue;
+      if (this.#plan.isNeeded[block] === 0) continue;
       const end = facts.flow.starts[block + 1]!;
       if (code.kind[end - 1] === KIND.exit) this.#lastExit = end - 1;
       if (facts.isLeaf[index] === 1) continue;
@@ -332,8 +253,8 @@ class Lowering {
     walker.enter(block);
     if (!continues) {
       v.start(walker.width, facts.upperIn[start]!);
-      this.#enterEdge(block);
-      if (this.#predecessors[block]! > 0) this.#bind(this.#labelOf(block));
+      this.#edges.enter(block);
+      if (this.#plan.predecessors[block]! > 0) this.#bind(this.#labelOf(block));
     }
     for (let slot = start; slot < end; slot++) {
       const kind = code.kind[slot]!;
@@ -343,7 +264,7 @@ class Lowering {
       if (this.#fuel && this.program.fuelCost[slot] !== 0) this.#checkFuel(slot, this.program.fuelCost[slot]!);
       if (kind === KIND.branch) return this.#branch(slot, block);
       if (kind === KIND.jump) {
-        this.#goto(this.#takenTo[block]!, this.#next(block));
+        this.#goto(this.#plan.takenTo[block]!, this.#plan.next[block]!);
         return false;
       }
       if (kind === KIND.exit) {
@@ -352,13 +273,16 @@ class Lowering {
         this.#exit(slot);
         return false;
       }
-      this.#instruction(slot, kind, entries);
-      walker.step(slot);
+      if (kind === KIND.alu || kind === KIND.movsx || kind === KIND.swap) this.#compute(slot, kind);
+      else {
+        this.#instruction(slot, kind, entries);
+        walker.step(slot);
+      }
     }
     // Runs on into the next block.
-    const next = this.#next(block);
-    const to = this.#fallTo[block]!;
-    if (to === next && this.#predecessors[next] === 1) return true;
+    const next = this.#plan.next[block]!;
+    const to = this.#plan.fallTo[block]!;
+    if (to === next && this.#plan.predecessors[next] === 1) return true;
     this.#goto(to, next);
     return false;
   }
@@ -367,16 +291,16 @@ class Lowering {
     const live = this.facts.liveIn[this.facts.flow.starts[to]!]!;
     this.v.live = live;
     this.v.settle(live);
-    this.#edge(to);
+    this.#edges.leave(to, this.#isBound(to));
     if (to !== next) branch(this.asm, this.#labelOf(to));
   }
 
   #branch(slot: number, block: number): boolean {
     const { v, facts, asm } = this;
     const { starts } = facts.flow;
-    const taken = this.#takenTo[block]!;
-    const fall = this.#fallTo[block]!;
-    const next = this.#next(block);
+    const taken = this.#plan.takenTo[block]!;
+    const fall = this.#plan.fallTo[block]!;
+    const next = this.#plan.next[block]!;
     if (taken === fall) {
       this.#goto(taken, next);
       return false;
@@ -386,21 +310,21 @@ class Lowering {
     const on = inverted ? taken : fall;
     const liveAway = facts.liveIn[starts[away]!]!;
     const liveOn = facts.liveIn[starts[on]!]!;
-    const continues = on === next && this.#predecessors[on] === 1;
+    const continues = on === next && this.#plan.predecessors[on] === 1;
     v.live = liveAway | liveOn | this.#operandsOf(slot);
     v.settle(continues ? liveAway : liveAway | liveOn);
-    this.#edge(away);
-    v.pinned = this.#promised(away);
+    this.#edges.leave(away, this.#isBound(away));
+    v.pinned = this.#isBound(away) ? this.#edges.promised(away) : 0;
     this.branches.compare(slot, liveAway | liveOn);
     // The comparison may have taken a scratch register from a base.
-    if (!asm.isBound(this.#labelOf(away))) this.#recordEdge(away);
+    if (!this.#isBound(away)) this.#edges.record(away);
     this.branches.jump(this.#labelOf(away), inverted);
     this.memory.forget();
     if (continues) {
       v.live = liveOn;
       return true;
     }
-    this.#edge(on);
+    this.#edges.leave(on, this.#isBound(on));
     if (on !== next) branch(asm, this.#labelOf(on));
     return false;
   }
@@ -410,98 +334,8 @@ class Lowering {
     return (1 << dst[slot]!) | (x[slot] === 1 ? 1 << src[slot]! : 0);
   }
 
-  // Bases over block borders.
-
-  /** The edge to block `to` leaves here: earlier blocks get the bases that they rely on, later ones learn which hold. */
-  #edge(to: number): void {
-    if (this.asm.isBound(this.#labelOf(to))) this.#repair(to);
-    else this.#recordEdge(to);
-  }
-
-  /** Scratch registers whose bases an earlier block relies on. */
-  #promised(to: number): number {
-    if (!this.asm.isBound(this.#labelOf(to))) return 0;
-    let mask = 0;
-    for (let i = 0; i < SCRATCHES; i++) if (this.#edgeOf[to * SCRATCHES + i] !== NONE) mask |= 1 << (FIRST_SCRATCH + i);
-    return mask;
-  }
-
-  #recordEdge(to: number): void {
-    const { v } = this;
-    const at = to * SCRATCHES;
-    const seen = this.#edgeSeen[to] === 1;
-    this.#edgeSeen[to] = 1;
-    for (let i = 0; i < SCRATCHES; i++) {
-      const base = FIRST_SCRATCH + i;
-      const of = base > v.lastScratch ? NONE : v.baseOf[base]!;
-      const carries = of !== NONE && (of === FRAME || of < FIRST_SCRATCH || of > LAST_SCRATCH);
-      if (!seen) {
-        this.#edgeOf[at + i] = carries ? of : NONE;
-        this.#edgeOffset[at + i] = carries ? v.baseOffset[base]! : 0;
-      } else if (this.#edgeOf[at + i] !== NONE && (this.#edgeOf[at + i] !== of || this.#edgeOffset[at + i] !== v.baseOffset[base])) {
-        this.#edgeOf[at + i] = NONE;
-      }
-    }
-  }
-
-  #repair(to: number): void {
-    const { v } = this;
-    const at = to * SCRATCHES;
-    for (let i = 0; i < SCRATCHES; i++) {
-      const of = this.#edgeOf[at + i]!;
-      if (of === NONE) continue;
-      const base = FIRST_SCRATCH + i;
-      if (v.baseOf[base] === of && v.baseOffset[base] === this.#edgeOffset[at + i]) continue;
-      if (v.busy(base, -1)) v.evict(base, -1);
-      v.writeBase(base, of, this.#edgeOffset[at + i]!, this.#confined);
-    }
-  }
-
-  /** Bases at the start of a block. A loop keeps those that it uses and does not disturb. */
-  #enterEdge(block: number): void {
-    const { v } = this;
-    const at = block * SCRATCHES;
-    v.dropBases();
-    if (this.#edgeSeen[block] === 0) {
-      this.#edgeOf.fill(NONE, at, at + SCRATCHES);
-      return;
-    }
-    const keeps = this.#loopEnd[block]! >= 0 ? this.#loopKeeps(block) : -1;
-    // Leaves enough scratch registers for everything else.
-    let room = keeps === -1 ? SCRATCHES : v.lastScratch - FIRST_SCRATCH - 2;
-    for (let i = 0; i < SCRATCHES; i++) {
-      const of = this.#edgeOf[at + i]!;
-      if (of === NONE) continue;
-      if (room === 0 || (keeps !== -1 && ((keeps >> of) & 1) === 0)) {
-        this.#edgeOf[at + i] = NONE;
-        continue;
-      }
-      room--;
-      v.baseOf[FIRST_SCRATCH + i] = of;
-      v.baseOffset[FIRST_SCRATCH + i] = this.#edgeOffset[at + i]!;
-    }
-  }
-
-  /** Machine registers that hold pointers which the loop at `block` uses and leaves alone. */
-  #loopKeeps(block: number): number {
-    const { facts, code, v } = this;
-    const start = facts.flow.starts[block]!;
-    const end = facts.flow.starts[this.#loopEnd[block]! + 1]!;
-    this.#scanBudget -= end - start;
-    if (this.#scanBudget < 0) return 0;
-    let written = 0;
-    let used = 0;
-    for (let slot = start; slot < end; slot++) {
-      const kind = code.kind[slot]!;
-      written |= definedBy(code, slot);
-      if (kind === KIND.load || kind === KIND.loadAcquire) used |= 1 << code.src[slot]!;
-      else if (kind === KIND.store || kind === KIND.storeRelease || kind === KIND.atomic) used |= 1 << code.dst[slot]!;
-      else if (kind === KIND.callHelper || kind === KIND.callLocal || kind === KIND.callKfunc || kind === KIND.callx) return 0;
-    }
-    const kept = used & ~written & facts.liveIn[start]!;
-    let machine = 0;
-    for (let r = 0; r < REGISTERS - 1; r++) if ((kept >> r) & 1) machine |= 1 << v.home[r]!;
-    return (used >> (REGISTERS - 1)) & 1 ? machine | (1 << FRAME) : machine;
+  #isBound(block: number): boolean {
+    return this.asm.isBound(this.#labelOf(block));
   }
 
   // Instructions.
@@ -512,12 +346,6 @@ class Lowering {
     const s = code.src[slot]!;
     const after = facts.liveOut[slot]! & ~definedBy(code, slot);
     switch (kind) {
-      case KIND.alu:
-      case KIND.movsx:
-      case KIND.swap:
-        if (((facts.liveOut[slot]! >> d) & 1) === 0) return;
-        this.#compute(slot, kind, d, s, after);
-        return;
       case KIND.lddw:
         if (((facts.liveOut[slot]! >> d) & 1) === 0) return;
         this.#longConstant(slot, d);
@@ -595,8 +423,16 @@ class Lowering {
     }
   }
 
-  #compute(slot: number, kind: number, d: number, s: number, after: number): void {
+  /** Arithmetic; steps the walker. */
+  #compute(slot: number, kind: number): void {
     const { code, v, facts, walker } = this;
+    const d = code.dst[slot]!;
+    const s = code.src[slot]!;
+    if (((facts.liveOut[slot]! >> d) & 1) === 0) {
+      walker.step(slot);
+      return;
+    }
+    const after = facts.liveOut[slot]! & ~(1 << d);
     const op = code.op[slot]!;
     const size = code.size[slot]!;
     const upperLive = ((facts.upperOut[slot]! >> d) & 1) === 1;
@@ -748,7 +584,7 @@ class Lowering {
     branch(asm, inside);
     asm.bind(out);
     v.moveConstant(0, 0, 0, 0);
-    if (this.#function === 0 && this.options.routine !== true) this.#emitReturn();
+    if (this.#isEntry) this.#emitReturn();
     else branch(asm, this.#stop(slot, STOP.none));
     asm.bind(inside);
     this.memory.forget();

@@ -259,7 +259,8 @@ function swapForShift(v: Values, x: number, y: number, sf: number, logical: bool
 function logic(v: Values, kind: number, x: number, y: number, sf: number): number {
   let a = x;
   let b = y;
-  const isNot = (n: number): boolean => v.isPending(n) && v.kind[n] === V.orn && v.a[n] === ZR && (v.sf[n] === sf || sf === 0) && v.n[n] === 0;
+  const isNot = (n: number): boolean =>
+    v.isPending(n) && v.kind[n] === V.orn && v.a[n] === ZR && (v.sf[n] === sf || sf === 0) && v.n[n] === 0;
   if (isNot(a) && !isNot(b)) {
     a = y;
     b = x;

@@ -5,7 +5,7 @@
 import { assert } from '../../util/error.ts';
 import type { Assembler } from '../assembler.ts';
 import { FIRST_SCRATCH, FRAME, HOME, LAST_LEAF_SCRATCH, LAST_SCRATCH, LEAF_HOME, WINDOW } from './abi.ts';
-import { LSL, UXTX, enc } from './encode.ts';
+import { enc, LSL, UXTX } from './encode.ts';
 import { addSubImmediate, moveImmediate, moveImmediateLength } from './immediates.ts';
 import { moveSymbol } from './labels.ts';
 import { ZR } from './registers.ts';
@@ -220,7 +220,7 @@ export class Values {
     this.hi[n] = hi;
     const w = sf === 0 && width > 32 ? 32 : width;
     this.width[n] = w;
-    this.low[n] = w < 32 ? w : 32;
+    this.low[n] = Math.min(w, 32);
     return n;
   }
 
@@ -321,7 +321,40 @@ export class Values {
     }
     const usable = this.home === LEAF_HOME ? REGISTERS : 6;
     for (let r = 0; r < usable; r++) if (!this.busy(this.home[r]!, except)) return this.home[r]!;
-    assert(false, 'no machine register is free');
+    return this.#relieve(except);
+  }
+
+  /**
+   * All registers hold something: pending values are written until one is free, into their homes where those are free, else over an
+   * operand that nothing else reads. Each turn leaves fewer pending values.
+   */
+  #relieve(except: number): number {
+    for (;;) {
+      let at = -1;
+      let to = NONE;
+      for (let mask = this.live & 0x3ff; mask !== 0; mask &= mask - 1) {
+        const r = 31 - Math.clz32(mask & -mask);
+        const p = this.of[r]!;
+        if (this.place[p] !== NONE || p === except) continue;
+        if (!this.busy(this.home[r]!, p)) {
+          at = p;
+          to = this.home[r]!;
+          break;
+        }
+        for (let sources = this.sources(p); sources !== 0; sources &= sources - 1) {
+          const m = 31 - Math.clz32(sources & -sources);
+          if (m > this.lastScratch || this.busy(m, p)) continue;
+          at = p;
+          to = m;
+        }
+      }
+      assert(at !== -1, 'no machine register is free');
+      this.write(at, to);
+      this.put(at, to);
+      for (let m = FIRST_SCRATCH; m <= this.lastScratch; m++) if (!this.busy(m, except)) return m;
+      const usable = this.home === LEAF_HOME ? REGISTERS : 6;
+      for (let r = 0; r < usable; r++) if (!this.busy(this.home[r]!, except)) return this.home[r]!;
+    }
   }
 
   /** The machine register that holds value n, which is written now if it is pending. Pins it. */

@@ -1,0 +1,130 @@
+// Native base addresses over block borders: a block may rely on a base in a scratch register if every edge into it provides it.
+// Edges from earlier code are intersected as they are written; a loop then promises the bases that it uses and does not disturb, and
+// every jump back makes them good again.
+import { type Code, KIND } from '../../isa/code.ts';
+import { definedBy, type Facts, REGISTERS } from '../../program/facts.ts';
+import type { Plan } from '../plan.ts';
+import { FIRST_SCRATCH, FRAME, LAST_SCRATCH } from './abi.ts';
+import { NONE, type Values } from './values.ts';
+
+const SCRATCHES = LAST_SCRATCH - FIRST_SCRATCH + 1;
+/** Slots of loop bodies that are looked at, per slot of the program: nested loops stay linear. */
+const SCANS = 32;
+
+export class Edges {
+  readonly #v: Values;
+  readonly #code: Code;
+  readonly #facts: Facts;
+  readonly #plan: Plan;
+  readonly #confined: boolean;
+  /** Per block and scratch register: what base holds on every edge seen so far; of blocks that have been entered: what it relies on. */
+  readonly #of: Uint8Array;
+  readonly #offset: Int32Array;
+  readonly #isSeen: Uint8Array;
+  #budget: number;
+
+  constructor(v: Values, code: Code, facts: Facts, plan: Plan, confined: boolean) {
+    this.#v = v;
+    this.#code = code;
+    this.#facts = facts;
+    this.#plan = plan;
+    this.#confined = confined;
+    const { blocks } = facts.flow;
+    this.#of = new Uint8Array(blocks * SCRATCHES);
+    this.#offset = new Int32Array(blocks * SCRATCHES);
+    this.#isSeen = new Uint8Array(blocks);
+    this.#budget = SCANS * code.slots;
+  }
+
+  /** The edge to block `to` leaves here; `isEntered`: its code stands already. */
+  leave(to: number, isEntered: boolean): void {
+    if (isEntered) this.#repair(to);
+    else this.record(to);
+  }
+
+  /** Scratch registers whose bases an entered block relies on. */
+  promised(to: number): number {
+    let mask = 0;
+    for (let i = 0; i < SCRATCHES; i++) if (this.#of[to * SCRATCHES + i] !== NONE) mask |= 1 << (FIRST_SCRATCH + i);
+    return mask;
+  }
+
+  record(to: number): void {
+    const v = this.#v;
+    const at = to * SCRATCHES;
+    const seen = this.#isSeen[to] === 1;
+    this.#isSeen[to] = 1;
+    for (let i = 0; i < SCRATCHES; i++) {
+      const base = FIRST_SCRATCH + i;
+      const of = base > v.lastScratch ? NONE : v.baseOf[base]!;
+      // Scratch registers mean something else in the next block.
+      const carries = of !== NONE && (of === FRAME || of < FIRST_SCRATCH || of > LAST_SCRATCH);
+      if (!seen) {
+        this.#of[at + i] = carries ? of : NONE;
+        this.#offset[at + i] = carries ? v.baseOffset[base]! : 0;
+      } else if (this.#of[at + i] !== NONE && (this.#of[at + i] !== of || this.#offset[at + i] !== v.baseOffset[base])) {
+        this.#of[at + i] = NONE;
+      }
+    }
+  }
+
+  #repair(to: number): void {
+    const v = this.#v;
+    const at = to * SCRATCHES;
+    for (let i = 0; i < SCRATCHES; i++) {
+      const of = this.#of[at + i]!;
+      if (of === NONE) continue;
+      const base = FIRST_SCRATCH + i;
+      if (v.baseOf[base] === of && v.baseOffset[base] === this.#offset[at + i]) continue;
+      if (v.busy(base, -1)) v.evict(base, -1);
+      v.writeBase(base, of, this.#offset[at + i]!, this.#confined);
+    }
+  }
+
+  /** Sets the bases at the start of a block. */
+  enter(block: number): void {
+    const v = this.#v;
+    const at = block * SCRATCHES;
+    v.dropBases();
+    if (this.#isSeen[block] === 0) {
+      this.#of.fill(NONE, at, at + SCRATCHES);
+      return;
+    }
+    const keeps = this.#plan.loopEnd[block]! >= 0 ? this.#keeps(block) : -1;
+    // Leaves enough scratch registers for everything else.
+    let room = keeps === -1 ? SCRATCHES : v.lastScratch - FIRST_SCRATCH - 2;
+    for (let i = 0; i < SCRATCHES; i++) {
+      const of = this.#of[at + i]!;
+      if (of === NONE) continue;
+      if (room === 0 || (keeps !== -1 && ((keeps >> of) & 1) === 0)) {
+        this.#of[at + i] = NONE;
+        continue;
+      }
+      room--;
+      v.baseOf[FIRST_SCRATCH + i] = of;
+      v.baseOffset[FIRST_SCRATCH + i] = this.#offset[at + i]!;
+    }
+  }
+
+  /** Machine registers that hold pointers which the loop at `block` uses and leaves alone. */
+  #keeps(block: number): number {
+    const code = this.#code;
+    const start = this.#facts.flow.starts[block]!;
+    const end = this.#facts.flow.starts[this.#plan.loopEnd[block]! + 1]!;
+    this.#budget -= end - start;
+    if (this.#budget < 0) return 0;
+    let written = 0;
+    let used = 0;
+    for (let slot = start; slot < end; slot++) {
+      const kind = code.kind[slot]!;
+      written |= definedBy(code, slot);
+      if (kind === KIND.load || kind === KIND.loadAcquire) used |= 1 << code.src[slot]!;
+      else if (kind === KIND.store || kind === KIND.storeRelease || kind === KIND.atomic) used |= 1 << code.dst[slot]!;
+      else if (kind === KIND.callHelper || kind === KIND.callLocal || kind === KIND.callKfunc || kind === KIND.callx) return 0;
+    }
+    const kept = used & ~written & this.#facts.liveIn[start]!;
+    let machine = 0;
+    for (let r = 0; r < REGISTERS - 1; r++) if ((kept >> r) & 1) machine |= 1 << this.#v.home[r]!;
+    return (used >> (REGISTERS - 1)) & 1 ? machine | (1 << FRAME) : machine;
+  }
+}
