@@ -67,6 +67,15 @@ function sizeClass(bytes: number): number {
   return Math.max(Math.ceil(bytes / step) * step, 16);
 }
 
+function makeMemory(maximum: number, shared: boolean): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: 1 + PLACE.heap / PAGE, maximum, shared });
+  } catch (error) {
+    const advice = 'V8 reserves 8 GiB and more of it; with a limit (ulimit -v), node --disable-wasm-trap-handler needs less';
+    throw new BpfError('window/no-address-space', { in: 'host' }, `no address space for a window: ${advice}`, { cause: error });
+  }
+}
+
 export class Window {
   /** For a native host, which needs its address and protects its low pages; nobody else reads `.buffer`. */
   readonly memory: WebAssembly.Memory;
@@ -90,7 +99,7 @@ export class Window {
     const maximum = 1 + Math.floor(limit / PAGE);
     this.#maxEnd = (maximum - 1) * PAGE;
     const shared = options.shared ?? typeof SharedArrayBuffer !== 'undefined';
-    const make = (): WebAssembly.Memory => new WebAssembly.Memory({ initial: 1 + PLACE.heap / PAGE, maximum, shared });
+    const make = (): WebAssembly.Memory => makeMemory(maximum, shared);
     // The refused ones are kept until then, so that the next lies elsewhere.
     const made = [make()];
     while (options.accept?.(made.at(-1)!) === false && made.length < MAX_TRIES) made.push(make());

@@ -4,7 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { readMappings } from '../../src/host/native.ts';
+import { CodeSpace, Extents, mapCodeMemory } from '../../src/host/code-space.ts';
+import type { NativeHost } from '../../src/host/host.ts';
+import { MAP, type Native, PROT, readMappings } from '../../src/host/native.ts';
 import { STOP } from '../../src/jit/activation.ts';
 import type { ExecutableOptions } from '../../src/runtime/host.ts';
 import { BpfError } from '../../src/util/error.ts';
@@ -104,6 +106,30 @@ withBench('nothing outside the window can be reached', (bench) => {
     maps.every(({ access }) => access.startsWith('---')),
     'the low pages are inaccessible after growth',
   );
+});
+
+/** Takes reserved address space of V8's for a page that must stay as it is; undefined where none is reserved there. */
+function canary(bench: Bench, at: number): Uint8Array | undefined {
+  const { native } = bench.host as NativeHost;
+  const bytes = 65_536;
+  const free = readMappings().some(({ start, end, access }) => start <= at && at + bytes <= end && access.startsWith('---'));
+  if (!free) return undefined;
+  assert.equal(native.map(at, bytes, PROT.read | PROT.write, MAP.private | MAP.anonymous | MAP.fixed, -1, 0), at);
+  return new Uint8Array(native.view(at, bytes)).fill(0x5a);
+}
+
+withBench('canaries directly below and above what is guarded live, whatever the displacement', (bench) => {
+  const { base } = bench.open;
+  const canaries = [base - 2 * 65_536, base + 2 ** 32 + 65_536].map((at) => canary(bench, at)).filter((bytes) => bytes !== undefined);
+  if (process.arch === 'x64') assert.equal(canaries.length, 2);
+  const program = bench.executable(store(bench));
+  for (const pointer of [0, 1, 32_768, 65_535, 2 ** 31, 2 ** 32 - 65_536, 2 ** 32 - 8, 2 ** 32 - 1]) {
+    for (let displacement = -32_768; displacement <= 32_767; displacement += 251) {
+      const inside = pointer + displacement >= 65_536 && pointer + displacement + 4 <= bench.window.end;
+      assert.equal(program.run(pointer, displacement), inside ? STOP.none : STOP.fault);
+    }
+  }
+  for (const bytes of canaries) assert.ok(bytes.every((byte) => byte === 0x5a));
 });
 
 const wasmLoad = new WebAssembly.Module(
@@ -424,4 +450,57 @@ test('without koffi the reason is said', { skip: skip || emulated }, () => {
     try { await openHost(); console.log('opened'); } catch (error) { console.log(error.code); }`;
   const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
   assert.equal(child(script, flag, '--allow-fs-read=*').out.trim(), 'host/no-koffi');
+});
+
+test('without address space for guards the reason is said, and windows work', { skip: skip || emulated }, () => {
+  const script = `const { openHost } = await import(${url('../../src/host/host.js')});
+    const { Window } = await import(${url('../../src/window/window.js')});
+    const host = await openHost();
+    const window = new Window({ accept: (memory) => host.accepts(memory) });
+    window.setU32(window.allocate(1024), 1);
+    try { host.open(window); console.log('opened'); } catch (error) { console.log(error.code); }`;
+  const run = (node: string): string =>
+    spawnSync('sh', ['-c', `ulimit -v 6000000; exec "$0" ${node} --input-type=module -e "$1"`, process.execPath, script], {
+      encoding: 'utf8',
+    }).stdout.trim();
+  assert.equal(run('--disable-wasm-trap-handler'), 'host/no-guards');
+});
+
+test('a system that refuses executable memory', () => {
+  const unmapped: number[] = [];
+  const native = {
+    errno: () => 13,
+    memoryFile: () => 3,
+    closeFile: (fd: number) => unmapped.push(fd),
+    map: (_hint: number, _bytes: number, protection: number) => (protection & PROT.exec ? undefined : 4096),
+  } as unknown as Native;
+  assert.throws(() => mapCodeMemory(native), { code: 'host/no-executable-memory', message: /fails with error 13/ });
+  assert.deepEqual(unmapped, [3]);
+});
+
+test('extents: what is taken is disjoint, what is given comes back whole', () => {
+  const extents = new Extents(CodeSpace.imageBytes);
+  const live: { at: number; bytes: number }[] = [];
+  let seed = 1;
+  const random = (below: number): number => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0) % below;
+  for (let i = 0; i < 5000; i++) {
+    if (live.length > 0 && random(5) < 2) {
+      const [room] = live.splice(random(live.length), 1);
+      extents.give(room!.at, room!.bytes);
+      continue;
+    }
+    const bytes = random(20_000);
+    const at = extents.take(bytes)!;
+    assert.ok(at % 64 === 0);
+    assert.ok(live.every((other) => at + bytes <= other.at || other.at + other.bytes <= at));
+    live.push({ at, bytes });
+  }
+  assert.equal(extents.take(CodeSpace.imageBytes), undefined);
+  for (const { at, bytes } of live) extents.give(at, bytes);
+  assert.equal(extents.freeBytes, CodeSpace.imageBytes);
+  assert.equal(extents.take(CodeSpace.imageBytes), 0);
+  assert.throws(() => {
+    extents.give(0, CodeSpace.imageBytes);
+    extents.give(0, 64);
+  }, /freed twice/);
 });
