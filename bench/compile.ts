@@ -1,15 +1,22 @@
 // Nanoseconds per eBPF instruction from bytecode to image, split by stage, on programs made for it: `node dist/bench/compile.js`.
 // Medians of runs after warming up. `passes` has a stand-in for lowering that appends one word or site an instruction: what the
 // assembler and the passes after lowering cost at least.
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { KIND } from '../src/isa/code.ts';
 import { addressFromNumber } from '../src/jit/address.ts';
 import { branch, branchCond, callSymbol, siteEncoder } from '../src/jit/arm64/labels.ts';
+import { arm64 } from '../src/jit/arm64/target.ts';
 import { Assembler } from '../src/jit/assembler.ts';
 import { emit, type Image } from '../src/jit/image.ts';
 import { bound, settle } from '../src/jit/layout.ts';
 import type { CompileOptions, SiteEncoder } from '../src/jit/target.ts';
 import type { SymbolRef, Unit } from '../src/jit/unit.ts';
-import { createProgram, type Program } from '../src/program/program.ts';
+import { link } from '../src/object/link.ts';
+import { load } from '../src/object/load.ts';
+import { createProgram, type Program, type ProgramInput } from '../src/program/program.ts';
+import { BpfError } from '../src/util/error.ts';
 
 interface Candidate extends SiteEncoder {
   readonly name: string;
@@ -35,7 +42,7 @@ const passes: Candidate = {
   },
 };
 
-const candidates: readonly Candidate[] = [passes];
+const candidates: readonly Candidate[] = [passes, arm64];
 
 /** Of 10 instructions: 2 loads, 2 stores, 1 branch, every other time 1 call, the rest arithmetic. Only R10 is dereferenced. */
 function synthetic(slots: number): Uint8Array {
@@ -85,9 +92,9 @@ const resolve = (symbol: SymbolRef) =>
 const STAGES = ['program', 'lower', 'bound', 'settle', 'emit', 'all'] as const;
 
 /** Milliseconds of each stage. */
-function once(candidate: Candidate, bytes: Uint8Array): { times: number[]; image: Image } {
+function once(candidate: Candidate, input: ProgramInput): { times: number[]; image: Image } {
   const t0 = performance.now();
-  const program = createProgram({ name: 'bench', bytes });
+  const program = createProgram(input);
   const t1 = performance.now();
   const unit = candidate.lower(program, {});
   const t2 = performance.now();
@@ -103,13 +110,13 @@ function once(candidate: Candidate, bytes: Uint8Array): { times: number[]; image
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 /** Repeats for about a second. */
-function measure(candidate: Candidate, bytes: Uint8Array): { ns: readonly number[]; image: Image } {
-  const slots = bytes.length / 8;
+function measure(candidate: Candidate, input: ProgramInput): { ns: readonly number[]; image: Image } {
+  const slots = input.bytes.length / 8;
   const runs: number[][] = [];
   let image: Image | undefined;
   const start = performance.now();
   while (runs.length < 6 || (performance.now() - start < 1000 && runs.length < 500)) {
-    const run = once(candidate, bytes);
+    const run = once(candidate, input);
     runs.push(run.times);
     image = run.image;
   }
@@ -117,12 +124,56 @@ function measure(candidate: Candidate, bytes: Uint8Array): { ns: readonly number
   return { ns: STAGES.map((_, stage) => (median(warm.map((times) => times[stage]!)) * 1e6) / slots), image: image! };
 }
 
-console.log(['target'.padEnd(8), 'insns'.padStart(9), ...STAGES.map((name) => name.padStart(8)), 'bytes/insn', 'walks'].join(' '));
-for (const candidate of candidates) {
-  for (const slots of [1_000, 10_000, 100_000, 1_000_000]) {
-    const { ns, image } = measure(candidate, synthetic(slots));
-    const cells = ns.map((one) => one.toFixed(1).padStart(8));
-    const size = (image.size / slots).toFixed(2).padStart(10);
-    console.log([candidate.name.padEnd(8), String(slots).padStart(9), ...cells, size, String(image.settled.rounds).padStart(5)].join(' '));
+/** Objects looked through for the largest program, by size of the file. */
+const MAX_OBJECTS = 40;
+
+/** The program with the most instructions among the largest objects that `candidate` compiles. */
+function largest(folder: string, candidate: Candidate): ProgramInput | undefined {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.o'))
+    .map((name) => join(folder, name))
+    .sort((a, b) => statSync(b).size - statSync(a).size);
+  let best: ProgramInput | undefined;
+  for (const file of files.slice(0, MAX_OBJECTS)) {
+    for (const input of programsOf(file)) {
+      if (input.bytes.length <= (best?.bytes.length ?? 0)) continue;
+      const compiles = attempt(() => candidate.lower(createProgram(input), {})) !== undefined;
+      if (compiles) best = { ...input, name: `${input.name} of ${relative(folder, file)}` };
+    }
   }
+  return best;
+}
+
+function programsOf(file: string): ProgramInput[] {
+  const collection = attempt(() => load(readFileSync(file), file));
+  if (collection?.littleEndian !== true) return [];
+  const inputs = collection.programs.map(({ name }) => attempt(() => ({ ...link(collection, name), maps: collection.maps })));
+  return inputs.filter((input) => input !== undefined);
+}
+
+/** Undefined where the input is refused. */
+function attempt<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof BpfError) return undefined;
+    throw error;
+  }
+}
+
+function report(candidate: Candidate, input: ProgramInput): void {
+  const slots = input.bytes.length / 8;
+  const { ns, image } = measure(candidate, input);
+  const cells = ns.map((one) => one.toFixed(1).padStart(8));
+  const size = (image.size / slots).toFixed(2).padStart(10);
+  const rounds = String(image.settled.rounds).padStart(5);
+  console.log([candidate.name.padEnd(8), String(slots).padStart(9), ...cells, size, rounds, ` ${input.name}`].join(' '));
+}
+
+console.log(['target'.padEnd(8), 'insns'.padStart(9), ...STAGES.map((name) => name.padStart(8)), 'bytes/insn', 'walks'].join(' '));
+const objects = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), '..', 'shared', 'corpora', 'objects');
+for (const candidate of candidates) {
+  for (const slots of [1_000, 10_000, 100_000, 1_000_000]) report(candidate, { name: 'synthetic', bytes: synthetic(slots) });
+  const input = existsSync(objects) ? largest(objects, candidate) : undefined;
+  if (input !== undefined) report(candidate, input);
 }
