@@ -224,6 +224,7 @@ export class Interpreter implements Caller {
       callee.call(this);
       return;
     }
+    callee.check?.(this);
     const routines = this.#routines;
     assert(routines !== undefined, 'a routine needs the interpreter that runs it');
     const to = routines.registers;

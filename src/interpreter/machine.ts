@@ -18,8 +18,10 @@ export interface Caller {
 
 export type HelperFunction = (caller: Caller) => void;
 
-/** What a call reaches: a function of the host, or a runtime routine by its entry slot. */
-export type Callee = { readonly kind: 'host'; readonly call: HelperFunction } | { readonly kind: 'routine'; readonly entry: number };
+/** What a call reaches: a function of the host, or a runtime routine by its entry slot, with what makes sure of its arguments first. */
+export type Callee =
+  | { readonly kind: 'host'; readonly call: HelperFunction }
+  | { readonly kind: 'routine'; readonly entry: number; readonly check?: HelperFunction };
 
 /** Code handles (what lddw func gives, what callx takes) are 256 + the subprogram's index: smaller numbers are helper ids. */
 export const FIRST_HANDLE = 256;

@@ -271,7 +271,7 @@ export class BpfMap {
   }
 
   /** Key bytes and pointer to the value, in the map's own order. */
-  *#elements(): Generator<readonly [Uint8Array<ArrayBuffer>, number]> {
+  *elements(): Generator<readonly [Uint8Array<ArrayBuffer>, number]> {
     const { window, routines } = this.#home;
     if (this.#layout.bucketCount === 0) {
       for (let index = 0; index < this.maxEntries; index++) {
@@ -291,15 +291,15 @@ export class BpfMap {
   }
 
   *entries(): Generator<[key: unknown, value: unknown]> {
-    for (const [key, pointer] of this.#elements()) yield [this.#key.decode(key), this.#decodeValue(pointer)];
+    for (const [key, pointer] of this.elements()) yield [this.#key.decode(key), this.#decodeValue(pointer)];
   }
 
   *entriesBytes(): Generator<[key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>]> {
-    for (const [key, pointer] of this.#elements()) yield [key, this.#home.window.read(pointer, this.#valueBytes)];
+    for (const [key, pointer] of this.elements()) yield [key, this.#home.window.read(pointer, this.#valueBytes)];
   }
 
   *keys(): Generator<unknown> {
-    for (const [key] of this.#elements()) yield this.#key.decode(key);
+    for (const [key] of this.elements()) yield this.#key.decode(key);
   }
 
   [Symbol.iterator](): Generator<[key: unknown, value: unknown]> {
@@ -309,7 +309,7 @@ export class BpfMap {
   /** Deletes a hash's elements; fills an array with zeros. */
   clear(): void {
     if (this.#layout.bucketCount === 0) this.#home.window.zero(this.storage, this.#layout.capacity * this.#layout.stride);
-    else for (const [key] of [...this.#elements()]) this.deleteBytes(key);
+    else for (const [key] of [...this.elements()]) this.deleteBytes(key);
   }
 
   snapshot(): MapSnapshot {

@@ -1,0 +1,236 @@
+// Helpers of every program type: time, numbers, text, memory, callbacks. Those of packets and of rings are in files of their own;
+// lookups, updates and deletions of maps are routines.
+import type { Caller, HelperFunction } from '../interpreter/machine.ts';
+import { PLACE } from '../window/window.ts';
+import { formatText } from './format.ts';
+import type { Home } from './home.ts';
+import type { BpfMap } from './maps.ts';
+
+/** What a helper gives back goes to R0, as 64 bits. */
+export type Implementation = (caller: Caller, home: Home) => bigint | number;
+
+export const ERRNO = { ENOENT: -2, E2BIG: -7, EAGAIN: -11, EFAULT: -14, EBUSY: -16, EINVAL: -22, ENOTSUPP: -524 } as const;
+const { E2BIG, EFAULT, EINVAL } = ERRNO;
+
+/** An argument that the kernel takes as u32. */
+export function u32(caller: Caller, argument: number): number {
+  return Number(caller.registers[argument]! & 0xffff_ffffn);
+}
+
+export function bytesAt(caller: Caller, argument: number, size: number, write = false): Uint8Array {
+  const pointer = caller.pointer(argument, size, write);
+  return size === 0 ? new Uint8Array(0) : caller.window.slice(pointer, size);
+}
+
+export function mapOf(caller: Caller, home: Home, argument: number): BpfMap {
+  const address = caller.registers[argument]!;
+  const map = address > 0xffff_ffffn ? undefined : home.mapAt(Number(address));
+  if (map === undefined) caller.stop('helper', `argument ${argument} = 0x${address.toString(16)} is no map`);
+  return map;
+}
+
+/** bpf_probe_read_*: a pointer into the window's live memory gives its bytes, anything else -EFAULT and zeros. [DESIGN 2.1] */
+function probeRead(caller: Caller, home: Home): number {
+  const size = u32(caller, 2);
+  const out = bytesAt(caller, 1, size, true);
+  const source = caller.registers[3]!;
+  if (source > 0xffff_ffffn || !home.regions.find(Number(source), size, false, false)) {
+    if (!(source <= 0xffff_ffffn && inStack(Number(source), size))) {
+      out.fill(0);
+      return EFAULT;
+    }
+  }
+  out.set(caller.window.read(Number(source), size));
+  return 0;
+}
+
+function inStack(pointer: number, size: number): boolean {
+  return pointer >= PLACE.stackBottom && pointer + size <= PLACE.stackTop;
+}
+
+function probeReadString(caller: Caller, home: Home): number {
+  const size = u32(caller, 2);
+  const out = bytesAt(caller, 1, size, true);
+  const source = caller.registers[3]!;
+  if (size === 0) return 0;
+  const pointer = Number(source);
+  if (source > 0xffff_ffffn || !(home.regions.find(pointer, 1, false, false) || inStack(pointer, 1))) {
+    out.fill(0);
+    return EFAULT;
+  }
+  const text = caller.window.string(pointer, size - 1);
+  out.set(text);
+  out[text.length] = 0;
+  return text.length + 1;
+}
+
+/** The text of a format whose arguments come from registers, or a negative errno. */
+function printFrom(caller: Caller, format: Uint8Array, values: readonly bigint[]): string | number {
+  const end = format.indexOf(0);
+  let index = 0;
+  return formatText(caller.window, end < 0 ? format : format.subarray(0, end), () => values[index++]);
+}
+
+function trace(home: Home, text: string | number): number {
+  if (typeof text === 'number') return text;
+  home.trace.push(text.replace(/\n$/, ''));
+  return text.length;
+}
+
+/** 64-bit words at argument `argument`, `bytes` long. */
+function words(caller: Caller, argument: number, bytes: number): bigint[] {
+  if (bytes % 8 !== 0 || bytes > 96) return [];
+  const pointer = caller.pointer(argument, bytes, false);
+  return Array.from({ length: bytes / 8 }, (_, i) => caller.window.u64(pointer + 8 * i));
+}
+
+const SPACE = /^\s*/;
+
+function parseNumber(caller: Caller, signed: boolean): number {
+  const size = u32(caller, 2);
+  const flags = Number(caller.registers[3]! & 0x1fn);
+  const text = new TextDecoder('latin1').decode(bytesAt(caller, 1, size).slice());
+  const out = caller.pointer(4, 8, true);
+  if (size === 0 || (flags !== 0 && flags !== 8 && flags !== 10 && flags !== 16)) return EINVAL;
+  let at = SPACE.exec(text)![0].length;
+  const negative = text[at] === '-';
+  if (negative && !signed) return EINVAL;
+  if (negative) at++;
+  let base = flags;
+  const prefix = text.slice(at);
+  if (base === 0) base = /^0[xX][0-9a-fA-F]/.test(prefix) ? 16 : /^0[0-7]/.test(prefix) ? 8 : 10;
+  if (base === 16 && /^0[xX]/.test(prefix)) at += 2;
+  const digits = (base === 16 ? /^[0-9a-fA-F]+/ : base === 8 ? /^[0-7]+/ : /^[0-9]+/).exec(text.slice(at))?.[0];
+  if (digits === undefined) return EINVAL;
+  const value = BigInt(base === 16 ? `0x${digits}` : base === 8 ? `0o${digits}` : digits) * (negative ? -1n : 1n);
+  if (signed ? BigInt.asIntN(64, value) !== value : BigInt.asUintN(64, value) !== value) return -34;
+  caller.window.setU64(out, BigInt.asUintN(64, value));
+  return at + digits.length;
+}
+
+/** bpf_for_each_map_elem(map, callback, context, flags). [uapi bpf.h] */
+function forEachElement(caller: Caller, home: Home): number {
+  const map = mapOf(caller, home, 1);
+  const [, , handle, context, flags] = [...caller.registers.subarray(0, 5)];
+  if (flags !== 0n) return EINVAL;
+  const { window, regions } = home;
+  // Keys are handed over in a place of their own: the element may be deleted by the callback.
+  const at = window.allocate(map.keySize);
+  const region = regions.add({ name: 'the key of the callback', start: at, end: at + map.keySize, writable: false });
+  try {
+    let count = 0;
+    for (const [key, pointer] of map.elements()) {
+      count++;
+      window.write(at, key);
+      if (caller.callback(handle!, BigInt(map.pointer), BigInt(at), BigInt(pointer), context!, 0n) !== 0n) break;
+    }
+    return count;
+  } finally {
+    regions.remove(region);
+    window.free(at, map.keySize);
+  }
+}
+
+const MAX_LOOPS = 8 * 1024 * 1024;
+
+function loop(caller: Caller): number {
+  const count = u32(caller, 1);
+  const [, , handle, context, flags] = [...caller.registers.subarray(0, 5)];
+  if (flags !== 0n) return EINVAL;
+  if (count > MAX_LOOPS) return E2BIG;
+  for (let i = 0; i < count; i++) {
+    if (caller.callback(handle!, BigInt(i), context!, 0n, 0n, 0n) !== 0n) return i + 1;
+  }
+  return count;
+}
+
+function compareStrings(caller: Caller): number {
+  const size = u32(caller, 2);
+  const a = bytesAt(caller, 1, size);
+  const other = Number(caller.registers[3]! & 0xffff_ffffn);
+  const b = caller.window.string(other, size);
+  for (let i = 0; i < size; i++) {
+    const left = a[i]!;
+    const right = b[i] ?? 0;
+    if (left !== right) return left < right ? -1 : 1;
+    if (left === 0) return 0;
+  }
+  return 0;
+}
+
+/** Pid and user of the "current task" of every run. */
+const CURRENT = { pid: 1, tgid: 1, uid: 0, gid: 0, comm: 'bpfjit' } as const;
+
+/** Helpers by id. */
+export const COMMON_HELPERS: Readonly<Record<number, Implementation>> = {
+  4: probeRead,
+  5: (_, home) => home.clock.now(),
+  6: (caller, home) => {
+    const format = bytesAt(caller, 1, u32(caller, 2));
+    return trace(home, printFrom(caller, format, [...caller.registers.subarray(3, 6)]));
+  },
+  7: (_, home) => home.random(),
+  8: (_, home) => home.cpu,
+  14: () => (BigInt(CURRENT.tgid) << 32n) | BigInt(CURRENT.pid),
+  15: () => (BigInt(CURRENT.gid) << 32n) | BigInt(CURRENT.uid),
+  16: (caller) => {
+    const out = bytesAt(caller, 1, u32(caller, 2), true);
+    out.fill(0);
+    out.set(new TextEncoder().encode(CURRENT.comm).subarray(0, Math.max(0, out.length - 1)));
+    return 0;
+  },
+  35: () => 0,
+  42: () => 0,
+  45: probeReadString,
+  80: () => 1,
+  93: () => 0,
+  94: () => 0,
+  105: (caller) => parseNumber(caller, true),
+  106: (caller) => parseNumber(caller, false),
+  112: probeRead,
+  113: probeRead,
+  114: probeReadString,
+  115: probeReadString,
+  118: (_, home) => home.clock.now() / 4_000_000n,
+  125: (_, home) => home.clock.now(),
+  148: probeRead,
+  160: (_, home) => home.clock.now(),
+  164: forEachElement,
+  165: (caller) => {
+    const size = u32(caller, 2);
+    const out = bytesAt(caller, 1, size, true);
+    const bytes = u32(caller, 5);
+    const format = caller.window.string(Number(caller.registers[3]! & 0xffff_ffffn), 4096);
+    const text = printFrom(caller, format, words(caller, 4, bytes));
+    if (typeof text === 'number') return text;
+    const encoded = new TextEncoder().encode(text);
+    if (size > 0) {
+      const fits = encoded.subarray(0, size - 1);
+      out.set(fits);
+      out[fits.length] = 0;
+    }
+    return encoded.length + 1;
+  },
+  177: (caller, home) => {
+    const format = bytesAt(caller, 1, u32(caller, 2));
+    return trace(home, printFrom(caller, format, words(caller, 3, u32(caller, 4))));
+  },
+  181: loop,
+  182: compareStrings,
+  208: (_, home) => home.clock.now(),
+};
+
+export function toHelper(home: Home, implementation: Implementation): HelperFunction {
+  return (caller) => {
+    caller.registers[0] = BigInt.asUintN(64, BigInt(implementation(caller, home)));
+  };
+}
+
+/** What a routine's arguments must be, checked before it runs: the key and the value that the map's own sizes ask for. */
+export function checkMapCall(home: Home, id: number): HelperFunction {
+  return (caller) => {
+    const map = mapOf(caller, home, 1);
+    caller.pointer(2, map.keySize, false);
+    if (id === 2) caller.pointer(3, map.valueSize, false);
+  };
+}

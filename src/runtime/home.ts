@@ -1,0 +1,120 @@
+// What one loaded object owns and its helpers share: the window, maps, clock, random numbers, and what programs said.
+import type { HelperFunction } from '../interpreter/machine.ts';
+import type { Program } from '../program/program.ts';
+import { Regions } from '../window/regions.ts';
+import { PLACE, type Window } from '../window/window.ts';
+import type { BpfMap, MapHome } from './maps.ts';
+import { PacketArea } from './packet.ts';
+import { Routines } from './routines.ts';
+
+/** Nanoseconds since boot. Real, or standing still until it is advanced. */
+export class Clock {
+  readonly #real: boolean;
+  #offset: bigint;
+
+  /** `start`: the clock stands there; undefined: it runs. */
+  constructor(start?: bigint) {
+    this.#real = start === undefined;
+    this.#offset = start ?? 0n;
+  }
+
+  now(): bigint {
+    return this.#real ? BigInt(Math.round(performance.now() * 1e6)) + this.#offset : this.#offset;
+  }
+
+  advance(nanoseconds: bigint): void {
+    this.#offset += nanoseconds;
+  }
+
+  set(nanoseconds: bigint): void {
+    this.#offset += nanoseconds - this.now();
+  }
+}
+
+/** xorshift32: the same numbers for the same seed. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state;
+  };
+}
+
+/** Something that a program sent: to a perf event array or a ring buffer. */
+export interface ProgramEvent {
+  readonly map: string;
+  readonly cpu: number;
+  readonly data: Uint8Array;
+}
+
+export interface Redirect {
+  readonly ifindex?: number;
+  /** The map, and the key in it, of bpf_redirect_map. */
+  readonly map?: string;
+  readonly key?: number;
+  readonly flags: bigint;
+}
+
+/** A helper that the embedder gives: R1 to R5 in, R0 out. */
+export type EmbedderHelper = (r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint) => bigint | number | undefined;
+
+export interface HomeOptions {
+  readonly cpus: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+export class Home implements MapHome {
+  readonly window: Window;
+  readonly regions: Regions;
+  readonly routines: Routines;
+  readonly packet: PacketArea;
+  readonly cpus: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly maps: BpfMap[] = [];
+  readonly #mapsAt = new Map<number, BpfMap>();
+  readonly #byName = new Map<string, BpfMap>();
+  /** By helper id: what is not a routine. */
+  readonly helpers: Map<number, HelperFunction> = new Map();
+  readonly kfuncs: Map<string, HelperFunction> = new Map();
+  /** Of the run that is under way. */
+  trace: string[] = [];
+  events: ProgramEvent[] = [];
+  redirect: Redirect | undefined;
+  programType = 'raw';
+
+  constructor(window: Window, options: HomeOptions) {
+    this.window = window;
+    this.regions = new Regions((pointer) => window.u32(pointer));
+    this.routines = new Routines(window, this.regions);
+    this.packet = new PacketArea(window, this.regions);
+    this.cpus = options.cpus;
+    this.clock = options.clock;
+    this.random = options.random;
+  }
+
+  get cpu(): number {
+    return this.window.u32(PLACE.globals);
+  }
+  set cpu(value: number) {
+    this.window.setU32(PLACE.globals, value);
+  }
+
+  addMap(map: BpfMap): void {
+    this.maps.push(map);
+    this.#mapsAt.set(map.pointer, map);
+    this.#byName.set(map.name, map);
+  }
+
+  /** The map that `program` knows by that index. */
+  mapOfProgram(program: Program, index: number): BpfMap | undefined {
+    const shape = program.maps[index];
+    return shape === undefined ? undefined : this.#byName.get(shape.name);
+  }
+
+  readonly mapAt = (descriptor: number): BpfMap | undefined => this.#mapsAt.get(descriptor);
+}

@@ -1,0 +1,78 @@
+// The engine that interprets: the reference, and the only one that sees an access beyond a region's end.
+import { Interpreter, type Links } from '../interpreter/interpret.ts';
+import type { Callee } from '../interpreter/machine.ts';
+import type { Program } from '../program/program.ts';
+import { assert } from '../util/error.ts';
+import type { Engine, EngineObject, Runnable } from './engine.ts';
+import { checkMapCall } from './helpers.ts';
+import type { Home } from './home.ts';
+import { ROUTINE_HELPERS, routineEntry } from './routines.ts';
+
+export const interpreter: Engine = {
+  name: 'interpreter',
+  open(home, linked): EngineObject {
+    const callees = new Map<number, Callee>();
+    for (const [id, name] of ROUTINE_HELPERS) {
+      const entry = routineEntry(name);
+      assert(entry !== undefined, `routine ${name}`);
+      callees.set(id, { kind: 'routine', entry, check: checkMapCall(home, id) });
+    }
+    for (const [id, call] of home.helpers) callees.set(id, { kind: 'host', call });
+    const prepared = new Map<Program, Interpreter>();
+    const interpreterOf = (program: Program): Interpreter => {
+      let made = prepared.get(program);
+      if (made === undefined) {
+        const { window, regions, routines } = home;
+        made = new Interpreter({
+          program,
+          window,
+          regions,
+          links: linksOf(program, home, callees, tailTarget),
+          routines: routines.interpreter,
+        });
+        prepared.set(program, made);
+      }
+      return made;
+    };
+    const tailTarget = (map: bigint, index: number): Interpreter | undefined => {
+      const array = map > 0xffff_ffffn ? undefined : home.mapAt(Number(map));
+      if (array === undefined || array.row.kept !== 'programs' || index >= array.maxEntries) return undefined;
+      const program = linked(home.window.u32(array.storage + 8 * index));
+      return program === undefined ? undefined : interpreterOf(program);
+    };
+    return {
+      prepare(program): Runnable {
+        const made = interpreterOf(program);
+        return {
+          run({ r1, r2, state, timeoutMs, trace, hits }) {
+            made.trace = trace;
+            made.hits = hits;
+            if (timeoutMs > 0) state.deadline = state.now() + timeoutMs;
+            return made.run(state, BigInt(r1), BigInt(r2));
+          },
+          image: undefined,
+          dispose: () => undefined,
+        };
+      },
+      dispose: () => prepared.clear(),
+    };
+  },
+};
+
+function linksOf(program: Program, home: Home, callees: ReadonlyMap<number, Callee>, tailTarget: Links['tailTarget']): Links {
+  const mapOf = (index: number) => {
+    const map = home.mapOfProgram(program, index);
+    assert(map !== undefined, `map ${index} of ${program.name}`);
+    return map;
+  };
+  return {
+    map: (index) => mapOf(index).pointer,
+    mapValue: (index) => mapOf(index).storage,
+    helper: (id) => callees.get(id),
+    kfunc: (name) => {
+      const call = home.kfuncs.get(name);
+      return call === undefined ? undefined : { kind: 'host', call };
+    },
+    tailTarget,
+  };
+}

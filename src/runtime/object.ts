@@ -1,0 +1,418 @@
+// A loaded object: its programs, maps and variables in one window, to be run, read, saved and brought back.
+
+import type { TraceHook } from '../interpreter/interpret.ts';
+import { lineAt } from '../interpreter/interpret.ts';
+import type { RunState } from '../interpreter/machine.ts';
+import { KIND } from '../isa/code.ts';
+import type { Image } from '../jit/image.ts';
+import type { Program } from '../program/program.ts';
+import { contextOf, seesLinkLayer, verdictOf } from '../spec/contexts.ts';
+import { helperLabel } from '../spec/helpers.ts';
+import { BpfError } from '../util/error.ts';
+import { PLACE, type Window, type WindowOptions, WindowPool } from '../window/window.ts';
+import type { MapOptions } from './descriptor.ts';
+import type { Engine, EngineObject, Runnable } from './engine.ts';
+import { COMMON_HELPERS, toHelper } from './helpers.ts';
+import { Clock, type EmbedderHelper, Home, type ProgramEvent, type Redirect, seededRandom } from './home.ts';
+import { interpreter } from './interpreter-engine.ts';
+import { BpfMap, type MapCodecs, type MapSnapshot } from './maps.ts';
+import type { ContextValues } from './packet.ts';
+import { ROUTINE_HELPERS } from './routines.ts';
+import { plainCodec, type ValueCodec } from './values.ts';
+
+/** Slots that a run may take unless it is told otherwise: about a second of native code. */
+export const DEFAULT_FUEL: number = 2 ** 30;
+
+export interface VariableInput {
+  readonly name: string;
+  /** Bytes into the map's only value. */
+  readonly offset: number;
+  readonly bytes: number;
+  readonly codec?: ValueCodec;
+}
+
+export interface MapInput extends MapOptions {
+  readonly codecs?: MapCodecs;
+  /** Global data: the first bytes of the only value, and the variables in it. */
+  readonly data?: { readonly initial: Uint8Array; readonly variables: readonly VariableInput[] };
+  /** Elements that the file puts into a program array, or a map of maps: names. */
+  readonly elements?: readonly { readonly index: number; readonly name: string }[];
+}
+
+/** What linking gives. */
+export interface ObjectInput {
+  readonly name: string;
+  /** Those that can be run. */
+  readonly programs: readonly Program[];
+  readonly maps: readonly MapInput[];
+}
+
+export interface LoadOptions {
+  /** Values of global variables, `const volatile` ones included, by name. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+  /** Other max_entries of maps, by name. */
+  readonly mapSizes?: Readonly<Record<string, number>>;
+  /** CPUs that per-CPU maps have values for. Default 1. */
+  readonly cpus?: number;
+  /** Nanoseconds at which the clock stands; absent: it runs. */
+  readonly clock?: bigint;
+  /** Gives 32-bit numbers to bpf_get_prandom_u32, or is the seed of a generator. Default: seed 1. */
+  readonly random?: (() => number) | number;
+  /** Helpers of the embedder, by id: they come before the runtime's own. */
+  readonly helpers?: Readonly<Record<number, EmbedderHelper>>;
+  /** Kernel functions, by name. */
+  readonly kfuncs?: Readonly<Record<string, EmbedderHelper>>;
+  /** Default engine of `run`. Default: the interpreter. */
+  readonly engine?: Engine;
+  readonly fuel?: number;
+  readonly timeoutMs?: number;
+  /** Largest window, bytes. */
+  readonly windowBytes?: number;
+}
+
+export interface RunOptions {
+  /** The packet; of raw programs, the memory that R1 points at. */
+  readonly packet?: Uint8Array;
+  /** Fields of the context by name, or the bytes of a raw context. */
+  readonly ctx?: ContextValues | Uint8Array;
+  readonly engine?: Engine;
+  /** Slots; 0: without limit. */
+  readonly fuel?: number;
+  readonly timeoutMs?: number;
+  readonly cpu?: number;
+  /** Interpreter only: sees each instruction before it runs. */
+  readonly trace?: TraceHook;
+  /** Interpreter only: counts executions per slot. */
+  readonly coverage?: Uint32Array | Float64Array;
+}
+
+export interface RunResult {
+  readonly r0: bigint;
+  /** What R0 means for this type of program; undefined where it has no name. */
+  readonly verdict: string | undefined;
+  /** The packet as the program left it; undefined where there was none. */
+  readonly packet: Uint8Array | undefined;
+  /** Metadata in front of the packet. */
+  readonly metadata: Uint8Array | undefined;
+  /** Fields of the context as the program left them; raw contexts: bytes. */
+  readonly ctx: Readonly<Record<string, number | bigint | readonly (number | bigint)[]>> | Uint8Array | undefined;
+  readonly redirect: Redirect | undefined;
+  readonly events: readonly ProgramEvent[];
+  /** Lines of bpf_trace_printk. */
+  readonly trace: readonly string[];
+  readonly engine: string;
+  /** Slots charged. */
+  readonly fuelUsed: number;
+}
+
+export interface ObjectSnapshot {
+  readonly maps: readonly MapSnapshot[];
+  readonly clock: bigint;
+}
+
+const pool = new WindowPool();
+
+export class LoadedProgram {
+  readonly name: string;
+  readonly type: string;
+  readonly section: string;
+  readonly program: Program;
+  readonly #object: LoadedObject;
+
+  constructor(object: LoadedObject, program: Program) {
+    this.#object = object;
+    this.program = program;
+    this.name = program.name;
+    this.type = program.type;
+    this.section = program.section;
+  }
+
+  /** Runs once; throws BpfStopped where the program is stopped before its exit. */
+  run(options: RunOptions = {}): RunResult {
+    return this.#object.runProgram(this.program, options);
+  }
+
+  /** What `engine` compiled it to; undefined: nothing. */
+  image(engine: Engine): Image | undefined {
+    return this.#object.runnable(this.program, engine).image;
+  }
+}
+
+export class LoadedObject {
+  readonly name: string;
+  readonly programs: Readonly<Record<string, LoadedProgram>>;
+  readonly maps: Readonly<Record<string, BpfMap>>;
+  /** Global variables: reading and assigning goes to the window. */
+  readonly variables: Record<string, unknown>;
+  readonly clock: Clock;
+  readonly home: Home;
+  readonly #options: LoadOptions;
+  readonly #engines = new Map<Engine, EngineObject>();
+  readonly #runnables = new Map<Engine, Map<Program, Runnable>>();
+  /** Number in program arrays to program; 0 is an empty slot. */
+  readonly #numbered: readonly (Program | undefined)[];
+  #disposed = false;
+
+  constructor(input: ObjectInput, options: LoadOptions = {}) {
+    this.name = input.name;
+    this.#options = options;
+    const windowOptions: WindowOptions = options.windowBytes === undefined ? {} : { maxBytes: options.windowBytes };
+    const window: Window = pool.take(windowOptions);
+    this.clock = new Clock(options.clock);
+    const { random } = options;
+    this.home = new Home(window, {
+      cpus: count(options.cpus ?? 1, 'cpus', 1, 1024),
+      clock: this.clock,
+      random: typeof random === 'function' ? random : seededRandom(random ?? 1),
+    });
+    this.#numbered = [undefined, ...input.programs];
+    this.maps = this.#createMaps(input);
+    this.variables = this.#createVariables(input);
+    this.#createHelpers();
+    for (const program of input.programs) this.#checkCalls(program);
+    this.programs = Object.fromEntries(input.programs.map((program) => [program.name, new LoadedProgram(this, program)]));
+  }
+
+  #createMaps(input: ObjectInput): Record<string, BpfMap> {
+    const sizes = this.#options.mapSizes ?? {};
+    const maps: Record<string, BpfMap> = {};
+    for (const map of input.maps) {
+      const created = new BpfMap(this.home, { ...map, maxEntries: sizes[map.name] ?? map.maxEntries }, map.codecs);
+      if (map.data !== undefined) this.home.window.write(created.storage, map.data.initial);
+      this.home.addMap(created);
+      maps[map.name] = created;
+    }
+    for (const name of Object.keys(sizes)) {
+      if (maps[name] === undefined)
+        throw new BpfError('runtime/unknown-map', { in: 'option', name: 'mapSizes' }, `the object has no map ${name}`);
+    }
+    for (const map of input.maps) {
+      const target = maps[map.name]!;
+      for (const { index, name } of map.elements ?? []) {
+        if (target.row.kept === 'programs') this.setProgram(target, index, name);
+        else if (maps[name] !== undefined) target.set(index, maps[name]);
+      }
+    }
+    return maps;
+  }
+
+  #createVariables(input: ObjectInput): Record<string, unknown> {
+    const variables: Record<string, unknown> = {};
+    const { window } = this.home;
+    for (const map of input.maps) {
+      const storage = this.maps[map.name]!.storage;
+      for (const { name, offset, bytes, codec } of map.data?.variables ?? []) {
+        const at = storage + offset;
+        const values = codec ?? plainCodec(bytes, `variable ${name}`);
+        Object.defineProperty(variables, name, {
+          enumerable: true,
+          get: () => values.decode(window.read(at, bytes)),
+          set: (value: unknown) => {
+            const out = new Uint8Array(bytes);
+            values.encode(value, out);
+            window.write(at, out);
+          },
+        });
+      }
+    }
+    for (const [name, value] of Object.entries(this.#options.variables ?? {})) {
+      if (!(name in variables)) {
+        throw new BpfError('runtime/unknown-variable', { in: 'option', name: 'variables' }, `the object has no variable ${name}`);
+      }
+      variables[name] = value;
+    }
+    return variables;
+  }
+
+  #createHelpers(): void {
+    const { home } = this;
+    for (const [id, implementation] of Object.entries(COMMON_HELPERS)) home.helpers.set(Number(id), toHelper(home, implementation));
+    for (const [id, call] of Object.entries(this.#options.helpers ?? {})) home.helpers.set(Number(id), embed(call));
+    for (const [name, call] of Object.entries(this.#options.kfuncs ?? {})) home.kfuncs.set(name, embed(call));
+  }
+
+  /** A helper that is missing is found when the object is loaded, not when a packet reaches it. */
+  #checkCalls(program: Program): void {
+    const { code, kfuncs, lines } = program;
+    for (let slot = 0; slot < code.slots; slot++) {
+      const kind = code.kind[slot];
+      const imm = code.imm[slot]!;
+      let missing: string | undefined;
+      if (kind === KIND.callHelper && imm !== 12 && !ROUTINE_HELPERS.has(imm) && !this.home.helpers.has(imm)) missing = helperLabel(imm);
+      if (kind === KIND.callKfunc && !this.home.kfuncs.has(kfuncs[imm]!)) missing = `kernel function ${kfuncs[imm]}`;
+      if (missing === undefined) continue;
+      const source = lineAt(lines, slot);
+      const position = { in: 'program', program: program.name, slot, ...(source === undefined ? {} : { source }) } as const;
+      throw new BpfError(
+        'runtime/missing-helper',
+        position,
+        `${missing} is not available; an embedder can supply it as helpers: { ${imm}: ... }`,
+      );
+    }
+  }
+
+  #live(): void {
+    if (this.#disposed) throw new BpfError('runtime/disposed', { in: 'option', name: this.name }, `${this.name} was disposed of`);
+  }
+
+  /** Puts a program of this object into a slot of a program array; undefined empties it. */
+  setProgram(map: BpfMap, index: number, name: string | undefined): void {
+    const number = name === undefined ? 0 : this.#numbered.findIndex((program) => program?.name === name);
+    if (number < 0) throw new BpfError('runtime/unknown-program', { in: 'option', name: map.name }, `the object has no program ${name}`);
+    map.set(index, number);
+  }
+
+  runnable(program: Program, engine: Engine): Runnable {
+    this.#live();
+    let programs = this.#runnables.get(engine);
+    if (programs === undefined) {
+      programs = new Map();
+      this.#runnables.set(engine, programs);
+      this.#engines.set(
+        engine,
+        engine.open(this.home, (number) => this.#numbered[number]),
+      );
+    }
+    let made = programs.get(program);
+    if (made === undefined) {
+      made = this.#engines.get(engine)!.prepare(program);
+      programs.set(program, made);
+    }
+    return made;
+  }
+
+  runProgram(program: Program, options: RunOptions): RunResult {
+    const engine = options.engine ?? this.#options.engine ?? interpreter;
+    const runnable = this.runnable(program, engine);
+    const { home } = this;
+    const { window, packet } = home;
+    const fuel = options.fuel ?? this.#options.fuel ?? DEFAULT_FUEL;
+    const limit = count(fuel, 'fuel', 0, Number.MAX_SAFE_INTEGER) || Number.POSITIVE_INFINITY;
+    home.cpu = count(options.cpu ?? 0, 'cpu', 0, home.cpus - 1);
+    home.programType = program.type;
+    home.trace = [];
+    home.events = [];
+    home.redirect = undefined;
+    const { r1, r2 } = this.#place(program, options);
+    window.zero(PLACE.stackBottom, PLACE.stackTop - PLACE.stackBottom);
+    const state: RunState = {
+      fuel: limit,
+      deadline: Number.POSITIVE_INFINITY,
+      now: () => performance.now(),
+      ...{ tailCalls: 0, depth: 0, packet: packet.data, packetLength: packet.length, instructions: 0 },
+    };
+    const { trace, coverage } = options;
+    const r0 = runnable.run({
+      ...{ r1, r2, state, timeoutMs: options.timeoutMs ?? this.#options.timeoutMs ?? 0 },
+      ...(trace === undefined ? {} : { trace }),
+      ...(coverage === undefined ? {} : { hits: coverage }),
+    });
+    const hasPacket = packet.spec?.packet !== undefined || (program.type === 'raw' && !(options.ctx instanceof Uint8Array));
+    return {
+      r0,
+      verdict: verdictOf(program.type, Number(BigInt.asIntN(32, r0))),
+      packet: hasPacket ? packet.readPacket() : undefined,
+      metadata: hasPacket && packet.meta < packet.data ? packet.readMeta() : undefined,
+      ctx: packet.spec !== undefined ? packet.readContext() : options.ctx === undefined ? undefined : packet.readContextBytes(),
+      redirect: home.redirect,
+      events: home.events,
+      trace: home.trace,
+      engine: engine.name,
+      fuelUsed: limit === Number.POSITIVE_INFINITY ? 0 : limit - state.fuel,
+    };
+  }
+
+  /** Packet and context in place; R1 and R2. */
+  #place(program: Program, { packet: given, ctx }: RunOptions): { r1: number; r2: number } {
+    const { packet } = this.home;
+    const spec = contextOf(program.type);
+    const raw = ctx instanceof Uint8Array ? ctx : undefined;
+    let bytes = given ?? new Uint8Array(0);
+    if (program.type === 'raw') {
+      if (ctx !== undefined && raw === undefined) {
+        throw new BpfError(
+          'runtime/context',
+          { in: 'option', name: 'ctx' },
+          `${program.name} is a raw program: its context is bytes, not fields`,
+        );
+      }
+      packet.noContext();
+      packet.place(raw ?? bytes);
+      return { r1: packet.data, r2: packet.length };
+    }
+    if (spec === undefined || raw !== undefined) {
+      if (ctx !== undefined && raw === undefined) {
+        throw new BpfError('runtime/context', { in: 'option', name: 'ctx' }, `the context of a ${program.type} program is given as bytes`);
+      }
+      packet.place(bytes);
+      packet.placeRawContext(raw ?? new Uint8Array(RAW_CONTEXT_BYTES));
+      return { r1: PLACE.context, r2: 0 };
+    }
+    const values = { ...(ctx as ContextValues | undefined) };
+    if (spec.name === '__sk_buff') {
+      if (spec.packet !== undefined && bytes.length >= 14) {
+        const type = (bytes[12]! << 8) | bytes[13]!;
+        // ETH_P_802_2, as eth_type_trans says of frames with a length there. Network byte order.
+        const protocol = type >= 0x600 ? bytes[12]! | (bytes[13]! << 8) : 0x0400;
+        values['protocol'] ??= protocol;
+        values['pkt_type'] ??=
+          (bytes[0]! & 1) === 0
+            ? bytes.subarray(0, 6).some((byte) => byte !== 0)
+              ? 3
+              : 0
+            : bytes.subarray(0, 6).every((byte) => byte === 0xff)
+              ? 1
+              : 2;
+      }
+      values['ifindex'] ??= LOOPBACK;
+      if (!seesLinkLayer(program.type)) bytes = bytes.subarray(14);
+      values['wire_len'] ??= bytes.length;
+    }
+    if (spec.name === 'xdp_md') values['ingress_ifindex'] ??= LOOPBACK;
+    packet.place(bytes);
+    packet.placeContext(spec, values);
+    return { r1: PLACE.context, r2: 0 };
+  }
+
+  /** Maps, variables and the clock as they are now. */
+  snapshot(): ObjectSnapshot {
+    this.#live();
+    return { maps: this.home.maps.map((map) => map.snapshot()), clock: this.clock.now() };
+  }
+
+  restore(snapshot: ObjectSnapshot): void {
+    this.#live();
+    this.home.maps.forEach((map, i) => {
+      map.restore(snapshot.maps[i]!);
+    });
+    this.clock.set(snapshot.clock);
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const programs of this.#runnables.values()) for (const runnable of programs.values()) runnable.dispose();
+    for (const engine of this.#engines.values()) engine.dispose();
+    pool.give(this.home.window);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Interface index of the loopback device, which BPF_PROG_TEST_RUN runs on too. */
+const LOOPBACK = 1;
+/** Zeros that a program gets as its context where its type has none that we know. */
+const RAW_CONTEXT_BYTES = 4096;
+
+function embed(call: EmbedderHelper) {
+  return ({ registers: r }: { readonly registers: BigUint64Array }): void => {
+    r[0] = BigInt.asUintN(64, BigInt(call(r[1]!, r[2]!, r[3]!, r[4]!, r[5]!) ?? 0n));
+  };
+}
+
+function count(value: number, name: string, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new BpfError('runtime/option', { in: 'option', name }, `${name} is a whole number from ${min} to ${max}, not ${value}`);
+}

@@ -1,0 +1,189 @@
+// The packet and the context in the window: placing them before a run, moving the packet's ends during it, reading both back.
+import type { ContextField, ContextSpec } from '../spec/contexts.ts';
+import { BpfError } from '../util/error.ts';
+import type { Region, Regions } from '../window/regions.ts';
+import { PLACE, type Window } from '../window/window.ts';
+import { encodePlain } from './values.ts';
+
+/** What is left of a page behind the packet, as XDP has it: a page less the headroom and the kernel's own bookkeeping. */
+const TAILROOM = 4096;
+/** Where the packet starts if nothing is asked for in front of it, so that headers behind 14 bytes are aligned as in the kernel. */
+const HEADROOM = 256;
+
+export type ContextValues = Readonly<Record<string, number | bigint | readonly (number | bigint)[] | Uint8Array>>;
+
+/** Bytes that a program has as its packet; `meta` <= `data` <= `end`, all pointers within [start, limit). */
+export class PacketArea {
+  readonly window: Window;
+  readonly #regions: Regions;
+  readonly region: Region;
+  readonly contextRegion: Region;
+  spec: ContextSpec | undefined;
+  start: number = PLACE.packet;
+  limit: number = PLACE.packetEnd;
+  meta = 0;
+  data = 0;
+  end = 0;
+  /** Where raw contexts end. */
+  #contextBytes = 0;
+  /** Taken when a packet is larger than the fixed place. */
+  #large: { readonly at: number; readonly bytes: number } | undefined;
+
+  constructor(window: Window, regions: Regions) {
+    this.window = window;
+    this.#regions = regions;
+    this.region = regions.add({ name: 'the packet', start: PLACE.packet, end: PLACE.packet });
+    this.contextRegion = regions.add({ name: 'the context', start: PLACE.context, end: PLACE.context });
+  }
+
+  get length(): number {
+    return this.end - this.data;
+  }
+
+  /** Places the packet; [meta, data) is empty. */
+  place(bytes: Uint8Array): void {
+    const needs = HEADROOM + bytes.length + TAILROOM;
+    let start: number = PLACE.packet;
+    let limit: number = PLACE.packetEnd;
+    if (needs > limit - start) {
+      if (this.#large === undefined || this.#large.bytes < needs) {
+        if (this.#large !== undefined) this.window.free(this.#large.at, this.#large.bytes);
+        this.#large = { at: this.window.allocate(needs), bytes: needs };
+      }
+      start = this.#large.at;
+      limit = start + this.#large.bytes;
+    }
+    this.start = start;
+    this.data = start + HEADROOM;
+    this.meta = this.data;
+    this.end = this.data + bytes.length;
+    this.limit = Math.min(limit, this.end + TAILROOM);
+    // What a program uncovers by growing the packet is zero, on every engine.
+    this.window.zero(start, HEADROOM);
+    this.window.write(this.data, bytes);
+    this.window.zero(this.end, this.limit - this.end);
+    this.#regions.resize(this.region, this.meta, this.end);
+  }
+
+  /** Moves the ends; the caller has checked them. Tells the context and the regions. */
+  move(meta: number, data: number, end: number): void {
+    this.meta = meta;
+    this.data = data;
+    this.end = end;
+    this.#regions.resize(this.region, meta, end);
+    this.writePointers();
+  }
+
+  writePointers(): void {
+    const packet = this.spec?.packet;
+    if (packet === undefined) return;
+    const { window } = this;
+    window.setU32(PLACE.context + packet.data, this.data);
+    window.setU32(PLACE.context + packet.dataEnd, this.end);
+    if (packet.dataMeta !== undefined) window.setU32(PLACE.context + packet.dataMeta, this.meta);
+    if (packet.length !== undefined) window.setU32(PLACE.context + packet.length, this.length);
+  }
+
+  /** A zeroed context with those fields set. Fields that point at the packet are not the caller's to set. */
+  placeContext(spec: ContextSpec, values: ContextValues): void {
+    this.spec = spec;
+    const { window } = this;
+    const bytes = Math.ceil(spec.bytes / 8) * 8;
+    window.zero(PLACE.context, bytes);
+    for (const [name, value] of Object.entries(values)) {
+      const field = spec.fields.find((candidate) => candidate.name === name);
+      if (field === undefined) {
+        const names = spec.fields.map((candidate) => candidate.name).join(', ');
+        throw new BpfError(
+          'runtime/context-field',
+          { in: 'option', name: 'ctx' },
+          `struct ${spec.name} has no field ${name}; it has ${names}`,
+        );
+      }
+      const packet = spec.packet;
+      if (packet !== undefined && (field.offset === packet.data || field.offset === packet.dataEnd || field.offset === packet.dataMeta)) {
+        throw new BpfError(
+          'runtime/context-field',
+          { in: 'option', name: 'ctx' },
+          `${name} of struct ${spec.name} follows from the packet`,
+        );
+      }
+      this.#setField(field, value, `${name} of struct ${spec.name}`);
+    }
+    this.#regions.resize(this.contextRegion, PLACE.context, PLACE.context + spec.bytes);
+    this.writePointers();
+  }
+
+  #setField(field: ContextField, value: ContextValues[string], what: string): void {
+    const at = PLACE.context + field.offset;
+    const count = field.count ?? 1;
+    const out = new Uint8Array(field.bytes * count);
+    if (Array.isArray(value)) {
+      if (value.length > count)
+        throw new BpfError('runtime/context-field', { in: 'option', name: 'ctx' }, `${what} has ${count} elements, not ${value.length}`);
+      value.forEach((one, i) => {
+        encodePlain(one, out.subarray(i * field.bytes, (i + 1) * field.bytes), what);
+      });
+    } else encodePlain(value, out, what);
+    this.window.write(at, out);
+  }
+
+  /** A context of bytes that mean something only to the program. */
+  placeRawContext(bytes: Uint8Array): void {
+    if (bytes.length > PLACE.contextEnd - PLACE.context) {
+      throw new BpfError(
+        'runtime/context-size',
+        { in: 'option', name: 'ctx' },
+        `a context has at most ${PLACE.contextEnd - PLACE.context} bytes, not ${bytes.length}`,
+      );
+    }
+    this.spec = undefined;
+    this.#contextBytes = bytes.length;
+    this.window.write(PLACE.context, bytes);
+    this.#regions.resize(this.contextRegion, PLACE.context, PLACE.context + bytes.length);
+  }
+
+  /** No context: raw programs have memory only. */
+  noContext(): void {
+    this.spec = undefined;
+    this.#contextBytes = 0;
+    this.#regions.resize(this.contextRegion, PLACE.context, PLACE.context);
+  }
+
+  readPacket(): Uint8Array<ArrayBuffer> {
+    return this.window.read(this.data, this.end - this.data);
+  }
+
+  readMeta(): Uint8Array<ArrayBuffer> {
+    return this.window.read(this.meta, this.data - this.meta);
+  }
+
+  readContextBytes(): Uint8Array<ArrayBuffer> {
+    return this.window.read(PLACE.context, this.spec?.bytes ?? this.#contextBytes);
+  }
+
+  /** The fields by name; 8-byte ones are bigints. */
+  readContext(): Record<string, number | bigint | (number | bigint)[]> {
+    const fields: Record<string, number | bigint | (number | bigint)[]> = {};
+    for (const field of this.spec?.fields ?? []) {
+      const read = (at: number): number | bigint => {
+        if (field.bytes === 8) return this.window.u64(at);
+        const bytes = this.window.slice(at, field.bytes);
+        return field.bytes === 4 ? this.window.u32(at) : field.bytes === 2 ? bytes[0]! | (bytes[1]! << 8) : bytes[0]!;
+      };
+      const at = PLACE.context + field.offset;
+      fields[field.name] = field.count === undefined ? read(at) : Array.from({ length: field.count }, (_, i) => read(at + i * field.bytes));
+    }
+    return fields;
+  }
+
+  field(name: string): number {
+    const field = this.spec?.fields.find((candidate) => candidate.name === name);
+    return field === undefined ? 0 : this.window.u32(PLACE.context + field.offset);
+  }
+
+  setField(name: string, value: number): void {
+    const field = this.spec?.fields.find((candidate) => candidate.name === name);
+    if (field !== undefined) this.window.setU32(PLACE.context + field.offset, value);
+  }
+}
