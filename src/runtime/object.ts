@@ -1,5 +1,6 @@
 // A loaded object: its programs, maps and variables in one window, to be run, read, saved and brought back.
 
+import { POISON } from '../btf/patch.ts';
 import type { TraceHook } from '../interpreter/interpret.ts';
 import { lineAt } from '../interpreter/interpret.ts';
 import type { RunState } from '../interpreter/machine.ts';
@@ -12,9 +13,10 @@ import { BpfError } from '../util/error.ts';
 import { PLACE, type Window, type WindowOptions, WindowPool } from '../window/window.ts';
 import type { MapOptions } from './descriptor.ts';
 import type { Engine, EngineObject, Runnable } from './engine.ts';
+import { type EngineName, engineByName } from './engines.ts';
 import { COMMON_HELPERS, toHelper } from './helpers.ts';
 import { Clock, type EmbedderHelper, Home, type ProgramEvent, type Redirect, seededRandom } from './home.ts';
-import { interpreter } from './interpreter-engine.ts';
+import type { Host } from './host.ts';
 import { BpfMap, type MapCodecs, type MapSnapshot } from './maps.ts';
 import type { ContextValues } from './packet.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
@@ -31,10 +33,21 @@ export interface VariableInput {
   readonly codec?: ValueCodec;
 }
 
+/** Global data. */
+export interface DataInput {
+  /** The first bytes of the only value; the rest is zero. */
+  readonly initial: Uint8Array;
+  readonly variables: readonly VariableInput[];
+  /** 64-bit words that hold the address of a map (`into` undefined), or of a byte of its only value. */
+  readonly pointers?: readonly { readonly offset: number; readonly map: string; readonly into: number | undefined }[];
+}
+
 export interface MapInput extends MapOptions {
   readonly codecs?: MapCodecs;
   /** Global data: the first bytes of the only value, and the variables in it. */
-  readonly data?: { readonly initial: Uint8Array; readonly variables: readonly VariableInput[] };
+  readonly data?: DataInput;
+  /** What the values of a map of maps look like. */
+  readonly inner?: MapOptions;
   /** Elements that the file puts into a program array, or a map of maps: names. */
   readonly elements?: readonly { readonly index: number; readonly name: string }[];
 }
@@ -63,7 +76,9 @@ export interface LoadOptions {
   /** Kernel functions, by name. */
   readonly kfuncs?: Readonly<Record<string, EmbedderHelper>>;
   /** Default engine of `run`. Default: the interpreter. */
-  readonly engine?: Engine;
+  readonly engine?: EngineName | Engine;
+  /** Runs images natively; `node.ts` gives it where there is one. */
+  readonly host?: Host | undefined;
   readonly fuel?: number;
   readonly timeoutMs?: number;
   /** Largest window, bytes. */
@@ -75,7 +90,7 @@ export interface RunOptions {
   readonly packet?: Uint8Array;
   /** Fields of the context by name, or the bytes of a raw context. */
   readonly ctx?: ContextValues | Uint8Array;
-  readonly engine?: Engine;
+  readonly engine?: EngineName | Engine;
   /** Slots; 0: without limit. */
   readonly fuel?: number;
   readonly timeoutMs?: number;
@@ -133,8 +148,8 @@ export class LoadedProgram {
   }
 
   /** What `engine` compiled it to; undefined: nothing. */
-  image(engine: Engine): Image | undefined {
-    return this.#object.runnable(this.program, engine).image;
+  image(engine: EngineName | Engine): Image | undefined {
+    return this.#object.runnable(this.program, this.#object.engine(engine)).image;
   }
 }
 
@@ -151,6 +166,7 @@ export class LoadedObject {
   readonly #runnables = new Map<Engine, Map<Program, Runnable>>();
   /** Number in program arrays to program; 0 is an empty slot. */
   readonly #numbered: readonly (Program | undefined)[];
+  readonly #named: Partial<Record<EngineName, Engine>> = {};
   #disposed = false;
 
   constructor(input: ObjectInput, options: LoadOptions = {}) {
@@ -188,6 +204,10 @@ export class LoadedObject {
     }
     for (const map of input.maps) {
       const target = maps[map.name]!;
+      for (const { offset, map: name, into } of map.data?.pointers ?? []) {
+        const to = maps[name]!;
+        this.home.window.setU64(target.storage + offset, BigInt(into === undefined ? to.pointer : to.storage + into));
+      }
       for (const { index, name } of map.elements ?? []) {
         if (target.row.kept === 'programs') this.setProgram(target, index, name);
         else if (maps[name] !== undefined) target.set(index, maps[name]);
@@ -238,6 +258,8 @@ export class LoadedObject {
       const kind = code.kind[slot];
       const imm = code.imm[slot]!;
       let missing: string | undefined;
+      // A relocation that found no target: reaching it stops the program.
+      if (kind === KIND.callHelper && imm === POISON) continue;
       if (kind === KIND.callHelper && imm !== 12 && !ROUTINE_HELPERS.has(imm) && !this.home.helpers.has(imm)) missing = helperLabel(imm);
       if (kind === KIND.callKfunc && !this.home.kfuncs.has(kfuncs[imm]!)) missing = `kernel function ${kfuncs[imm]}`;
       if (missing === undefined) continue;
@@ -262,6 +284,12 @@ export class LoadedObject {
     map.set(index, number);
   }
 
+  /** The engine of that name; throws where this host cannot run it. */
+  engine(name: EngineName | Engine): Engine {
+    if (typeof name !== 'string') return name;
+    return (this.#named[name] ??= engineByName(name, this.#options.host));
+  }
+
   runnable(program: Program, engine: Engine): Runnable {
     this.#live();
     let programs = this.#runnables.get(engine);
@@ -282,7 +310,7 @@ export class LoadedObject {
   }
 
   runProgram(program: Program, options: RunOptions): RunResult {
-    const engine = options.engine ?? this.#options.engine ?? interpreter;
+    const engine = this.engine(options.engine ?? this.#options.engine ?? 'interpreter');
     const runnable = this.runnable(program, engine);
     const { home } = this;
     const { window, packet } = home;

@@ -60,6 +60,11 @@ export function mapTypeRow(type: number): MapTypeRow | undefined {
   return rowOf.get(type);
 }
 
+export function isSupported(type: number): boolean {
+  const row = rowOf.get(type);
+  return row !== undefined && row.kept !== 'refused';
+}
+
 export function mapTypeName(type: number): string {
   return rowOf.get(type)?.name ?? `type ${type}`;
 }

@@ -1,0 +1,20 @@
+// The public API that runs anywhere, browsers included.
+
+export type { Engine } from './runtime/engine.ts';
+export { ENGINE_NAMES, type EngineName } from './runtime/engines.ts';
+export type { Clock, EmbedderHelper, ProgramEvent, Redirect } from './runtime/home.ts';
+export { interpreter } from './runtime/interpreter-engine.ts';
+export { type LoadBytesOptions, loadBytes, loadCollection, loadProgram } from './runtime/load.ts';
+export type { BpfMap, UpdateMode } from './runtime/maps.ts';
+export {
+  DEFAULT_FUEL,
+  type LoadedObject,
+  type LoadedProgram,
+  type LoadOptions,
+  type ObjectSnapshot,
+  type RunOptions,
+  type RunResult,
+} from './runtime/object.ts';
+export type { ContextValues } from './runtime/packet.ts';
+export { BpfError, type ErrorCode, type Position, printPosition } from './util/error.ts';
+export { BpfStopped, type FaultAccess, type StopCause } from './util/stopped.ts';

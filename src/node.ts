@@ -1,0 +1,28 @@
+// The public API in Node: that of index.ts, plus reading files and the native host.
+import { readFileSync } from 'node:fs';
+import { openHost } from './host/host.ts';
+import type { Host } from './runtime/host.ts';
+import { type LoadBytesOptions, loadBytes } from './runtime/load.ts';
+import type { LoadedObject } from './runtime/object.ts';
+import { BpfError } from './util/error.ts';
+
+export { openHost } from './host/host.ts';
+export * from './index.ts';
+
+/** This machine's native host, or the reason why it has none. */
+export async function nativeHost(): Promise<{ readonly host: Host } | { readonly host: undefined; readonly reason: string }> {
+  try {
+    return { host: await openHost() };
+  } catch (error) {
+    if (error instanceof BpfError) return { host: undefined, reason: error.message };
+    throw error;
+  }
+}
+
+/** Loads an object file from a path or from bytes; the native host is there for `engine: 'auto'` where there is one. */
+export async function load(input: string | URL | Uint8Array, options: LoadBytesOptions = {}): Promise<LoadedObject> {
+  const bytes = input instanceof Uint8Array ? input : readFileSync(input);
+  const path = input instanceof Uint8Array ? {} : { path: String(input) };
+  const host = options.host ?? (await nativeHost()).host;
+  return loadBytes(bytes, { ...path, host, ...options });
+}

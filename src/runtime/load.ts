@@ -1,0 +1,106 @@
+// From the bytes of an object file, or of bare instructions, to a loaded object.
+
+import { parseBtf } from '../btf/types.ts';
+import { KIND, PSEUDO } from '../isa/code.ts';
+import { link } from '../object/link.ts';
+import { load as loadSpec } from '../object/load.ts';
+import type { CollectionSpec, MapSpec } from '../object/spec.ts';
+import { createProgram, type MapShape, type Program, type ProgramInput } from '../program/program.ts';
+import { isSupported } from '../spec/maps.ts';
+import { BpfError } from '../util/error.ts';
+import { btfCodec } from './btf-values.ts';
+import { LoadedObject, type LoadOptions, type MapInput } from './object.ts';
+
+export interface LoadBytesOptions extends LoadOptions {
+  /** For messages: where the bytes came from. Default 'object'. */
+  readonly path?: string;
+  /** Links only the programs of these names. Default: all. */
+  readonly only?: readonly string[];
+  /** BTF of the kernel whose layout CO-RE relocations shall give; default: that of the object itself. */
+  readonly btf?: Uint8Array;
+}
+
+/** ELF objects, and bare eBPF instructions (8 bytes each), which are one raw program `main`. */
+export function loadBytes(bytes: Uint8Array, options: LoadBytesOptions = {}): LoadedObject {
+  const path = options.path ?? 'object';
+  const isElf = bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
+  if (!isElf) return loadProgram({ name: 'main', bytes }, options);
+  return loadCollection(loadSpec(bytes, path), options);
+}
+
+/** A single program, with the maps that it names. */
+export function loadProgram(input: ProgramInput, options: LoadOptions = {}): LoadedObject {
+  const program = createProgram(input);
+  return new LoadedObject({ name: input.name, programs: [program], maps: program.maps }, options);
+}
+
+export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions = {}): LoadedObject {
+  if (!spec.littleEndian) {
+    throw new BpfError('object/big-endian', { in: 'file', path: spec.path }, 'an object for big-endian machines can be shown, not run');
+  }
+  const shapes = spec.maps.map(shapeOf);
+  const btf = options.btf === undefined ? undefined : parseBtf(options.btf, 'the kernel');
+  const { only } = options;
+  const programs: Program[] = [];
+  for (const { name } of spec.programs) {
+    if (only !== undefined && !only.includes(name)) continue;
+    const linked = link(spec, name, { btf });
+    programs.push(createProgram({ ...linked, maps: shapes }));
+  }
+  const used = new Set(programs.flatMap(mapsOf));
+  // A map that no engine has stands in the way only of the programs that use it.
+  const maps = spec.maps.filter((map, index) => used.has(index) || isSupported(map.type)).map((map) => mapInput(spec, map));
+  return new LoadedObject({ name: spec.path, programs, maps }, options);
+}
+
+/** Indexes of the maps that the program's code names. */
+function mapsOf({ code }: Program): number[] {
+  const found: number[] = [];
+  for (let slot = 0; slot < code.slots; slot++) {
+    if (code.kind[slot] === KIND.lddw && (code.op[slot] === PSEUDO.map || code.op[slot] === PSEUDO.mapValue)) found.push(code.imm[slot]!);
+  }
+  return found;
+}
+
+function shapeOf({ name, type, keySize, valueSize, maxEntries, flags }: MapSpec): MapShape {
+  return { name, type, keySize, valueSize, maxEntries, flags };
+}
+
+function mapInput(spec: CollectionSpec, map: MapSpec): MapInput {
+  const { btf } = spec;
+  const { data } = map;
+  return {
+    ...shapeOf(map),
+    codecs: {
+      key: btfCodec(btf, map.keyType, map.keySize, `key of map ${map.name}`),
+      value: btfCodec(btf, map.valueType, map.valueSize, `value of map ${map.name}`),
+    },
+    elements: map.elements.map((element) => ({
+      index: element.index,
+      name: element.kind === 'map' ? spec.maps[element.map]!.name : spec.functions[element.function]!.name,
+    })),
+    ...(map.inner === undefined ? {} : { inner: shapeOf(map.inner) }),
+    ...(data === undefined
+      ? {}
+      : {
+          data: {
+            initial: data.initial,
+            // Data that holds addresses of data: the map's storage, plus an offset.
+            pointers: data.pointers.flatMap((pointer) => {
+              if (pointer.kind === 'function') return [];
+              return [
+                {
+                  offset: pointer.offset,
+                  map: spec.maps[pointer.map]!.name,
+                  into: pointer.kind === 'mapValue' ? pointer.offsetInMap : undefined,
+                },
+              ];
+            }),
+            variables: data.variables.map(({ name, offset, size, type }) => ({
+              ...{ name, offset, bytes: size },
+              codec: btfCodec(btf, type, size, `variable ${name}`),
+            })),
+          },
+        }),
+  };
+}
