@@ -112,7 +112,7 @@ export function moveImmediate(sf: number, Rd: number, lo: number, hi: number, ou
     out[0] = enc.orrImm(1, Rd, ZR, bitmask);
     return 1;
   }
-  if (plain > 2) {
+  if (plain > 2 && usable(lo & 0xffff) + usable(lo >>> 16) + usable(hi & 0xffff) + usable(hi >>> 16) >= 2) {
     const length = patchedBitmask(Rd, lo, high, plain, out);
     if (length > 0) return length;
   }
@@ -150,6 +150,14 @@ function moveWide(Rd: number, lo: number, hi: number, fromZeros: boolean, out: I
   }
   if (length === 0) out[length++] = fromZeros ? enc.movz(1, Rd, 0, 0) : enc.movn(1, Rd, 0, 0);
   return length;
+}
+
+/**
+ * 1 if some bitmask has this chunk: its element has 32 or 64 bits, so at most two changes from bit to bit lie within a chunk, or 16 (the same), or at most
+ * 8, and the chunk's bytes are equal.
+ */
+function usable(part: number): number {
+  return part >> 8 === (part & 0xff) || popcount((part ^ (part >> 1)) & 0x7fff) <= 2 ? 1 : 0;
 }
 
 // A bitmask that differs in one chunk (then MOVK makes two words) or in two (three words, worth it against four). What a chunk can have been in a
