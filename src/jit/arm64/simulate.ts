@@ -53,7 +53,9 @@ const CHUNK = 1 << 30;
 export class Simulator {
   readonly #machine = new Machine();
   readonly #options: SimulatorOptions;
+  /** By ascending base. */
   readonly #code: (CodeArea & { translated: Translated | undefined })[] = [];
+  #bases = new Float64Array(0);
   readonly #returnAddress: number;
   #trapped = false;
   /** Instructions started, over all runs. */
@@ -119,12 +121,15 @@ export class Simulator {
   addCode(area: CodeArea): void {
     assert(area.base % 4 === 0 && area.bytes.length % 4 === 0, 'code is not aligned to words');
     this.removeCode(area.base);
-    this.#code.push({ ...area, translated: undefined });
+    const after = this.#code.findIndex(({ base }) => base > area.base);
+    this.#code.splice(after < 0 ? this.#code.length : after, 0, { ...area, translated: undefined });
+    this.#bases = Float64Array.from(this.#code, ({ base }) => base);
   }
 
   removeCode(base: number): void {
     const at = this.#code.findIndex((area) => area.base === base);
     if (at >= 0) this.#code.splice(at, 1);
+    this.#bases = Float64Array.from(this.#code, (area) => area.base);
   }
 
   /** Other data areas than before. */
@@ -203,10 +208,17 @@ export class Simulator {
 
   #areaAt(lo: number, hi: number): Translated | undefined {
     const address = (hi >>> 0) * TWO32 + (lo >>> 0);
-    for (const area of this.#code) {
-      if (address >= area.base && address < area.base + area.bytes.length) return (area.translated ??= translate(area));
+    const bases = this.#bases;
+    let from = 0;
+    let to = bases.length;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (bases[middle]! <= address) from = middle + 1;
+      else to = middle;
     }
-    return undefined;
+    const area = this.#code[from - 1];
+    if (area === undefined || address - area.base >= area.bytes.length) return undefined;
+    return (area.translated ??= translate(area));
   }
 }
 
