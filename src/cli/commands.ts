@@ -9,13 +9,18 @@ interface Row {
   readonly load: () => Promise<Command>;
 }
 
-export type CommandName = 'asm' | 'disasm';
+export type CommandName = 'asm' | 'conformance' | 'disasm';
 
 export const COMMANDS: Readonly<Record<CommandName, Row>> = {
   asm: {
     usage: 'asm FILE.bpfasm -o OUT',
     summary: 'Assemble text to raw bytecode.',
     load: async () => (await import('./asm.ts')).asm,
+  },
+  conformance: {
+    usage: 'conformance PATH... [--engine E] [--json]',
+    summary: 'Run .data files of bpf_conformance, or folders of them.',
+    load: async () => (await import('./conformance.ts')).conformance,
   },
   disasm: {
     usage: 'disasm FILE [--program NAME] [--json]',

@@ -566,7 +566,8 @@ export class Interpreter implements Caller {
 
         case KIND.packetLoad: {
           const size = sizes[pc]!;
-          const at = ops[pc] === 1 ? (w[srcs[pc]! << 1]! + imms[pc]!) | 0 : imms[pc]!;
+          let at = ops[pc] === 1 ? (w[srcs[pc]! << 1]! + imms[pc]!) | 0 : imms[pc]!;
+          if (at < 0) at = headerOffset(at, state);
           if (at < 0 || at + size > state.packetLength) {
             q[0] = 0n;
             return;
@@ -878,4 +879,11 @@ export function lineAt(lines: readonly Line[], slot: number): Line | undefined {
     else high = middle;
   }
   return lines[low - 1];
+}
+
+/** Of legacy loads: offsets from SKF_NET_OFF on count from the network header, below it from SKF_LL_OFF on from the link header. [uapi filter.h] */
+function headerOffset(at: number, state: RunState): number {
+  const network = -0x100000;
+  const link = -0x200000;
+  return at >= network ? at - network + (state.packetNetwork ?? 0) : at - link;
 }

@@ -40,6 +40,8 @@ export interface RunState {
   /** The bytes that legacy packet loads see. */
   packet: number;
   packetLength: number;
+  /** Offset of the network header in the packet, for legacy loads relative to it. Default 0. */
+  packetNetwork?: number;
   /** Executed instructions, counted where the interpreter is asked to. */
   instructions: number;
 }

@@ -1,0 +1,97 @@
+#!/usr/bin/env node
+// Plugin of the official bpf_conformance runner, spawned once a test: the program as hex bytes on standard input, memory as hex bytes
+// in an argument where there is any; prints R0 in hex. It imports only what a test needs: starting takes longer than running.
+import { readFileSync } from 'node:fs';
+import type { Program, ProgramInput } from '../program/program.ts';
+import { createProgram } from '../program/program.ts';
+import { openRawMachine, RAW_ENGINES, type RawEngine } from '../runtime/raw.ts';
+import { tryParseHex } from '../util/bytes.ts';
+import { PLACE } from '../window/window.ts';
+import { CONFORMANCE_FUEL, CONFORMANCE_HELPERS } from './conformance-helpers.ts';
+
+const USAGE = `usage: bpfjit-conformance-plugin [MEMORY] [--engine ${RAW_ENGINES.join('|')}] [--jit | --interpret] [--elf [true|false]] [--program NAME] < HEX\n`;
+
+interface Request {
+  readonly memory: Uint8Array;
+  readonly engine: RawEngine;
+  readonly isElf: boolean;
+  /** Of an object with several; default: its first. */
+  readonly program: string | undefined;
+}
+
+class UsageFailure extends Error {}
+
+function parseRequest(argv: readonly string[]): Request {
+  let memory: Uint8Array | undefined;
+  let engine: string = 'interpreter';
+  let isElf = false;
+  let program: string | undefined;
+  for (let i = 0; i < argv.length; i++) {
+    const [word, inline] = splitOption(argv[i]!);
+    const value = (): string => {
+      const given = inline ?? argv[++i];
+      if (given === undefined) throw new UsageFailure(`${word} takes a value`);
+      return given;
+    };
+    if (word === '--engine') engine = value();
+    else if (word === '--program') program = value();
+    else if (word === '--interpret') engine = 'interpreter';
+    else if (word === '--jit') engine = RAW_ENGINES.find((name) => name !== 'interpreter') ?? 'interpreter';
+    else if (word === '--elf') isElf = inline === undefined ? !['false', '0'].includes(bareBoolean(argv, i) ?? '') : inline !== 'false';
+    else if (word.startsWith('--')) throw new UsageFailure(`unknown option ${word}`);
+    else if (['true', 'false', '0', '1'].includes(word) && argv[i - 1] === '--elf') continue;
+    else {
+      const bytes = tryParseHex(word);
+      if (bytes === undefined) throw new UsageFailure(`expected memory as hex bytes, got "${word.slice(0, 40)}"`);
+      if (memory !== undefined) throw new UsageFailure('memory is given twice');
+      memory = bytes;
+    }
+  }
+  const known = RAW_ENGINES.find((name) => name === engine);
+  if (known === undefined) throw new UsageFailure(`no engine ${engine}; there is ${RAW_ENGINES.join(', ')}`);
+  return { memory: memory ?? new Uint8Array(0), engine: known, isElf, program };
+}
+
+function splitOption(word: string): readonly [string, string | undefined] {
+  const at = word.startsWith('--') ? word.indexOf('=') : -1;
+  return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
+}
+
+/** The runner's own spelling is `--elf true`. */
+function bareBoolean(argv: readonly string[], at: number): string | undefined {
+  const next = argv[at + 1];
+  return next !== undefined && ['true', 'false', '0', '1'].includes(next) ? next : undefined;
+}
+
+async function readProgram({ isElf, program }: Request): Promise<Program> {
+  const bytes = tryParseHex(readFileSync(0, 'latin1'));
+  if (bytes === undefined) throw new UsageFailure('standard input is not hex bytes');
+  return createProgram(isElf ? await fromElf(bytes, program) : { name: 'main', bytes });
+}
+
+/** The object's program of that name, or its first. */
+async function fromElf(bytes: Uint8Array, wanted: string | undefined): Promise<ProgramInput> {
+  const [{ load }, { link }] = await Promise.all([import('../object/load.ts'), import('../object/link.ts')]);
+  const collection = load(bytes, 'standard input');
+  return { ...link(collection, wanted ?? collection.programs[0]?.name), maps: collection.maps };
+}
+
+try {
+  const request = parseRequest(process.argv.slice(2));
+  const program = await readProgram(request);
+  const machine = await openRawMachine(request.engine);
+  const { memory } = request;
+  machine.regions.add({ name: 'the memory', start: PLACE.packet, end: PLACE.packet + memory.length });
+  machine.window.write(PLACE.packet, memory);
+  const r0 = machine.load(program, { helpers: CONFORMANCE_HELPERS }).run({
+    r1: memory.length === 0 ? 0 : PLACE.packet,
+    r2: memory.length,
+    fuel: CONFORMANCE_FUEL,
+    packet: { pointer: PLACE.packet, length: memory.length },
+  });
+  process.stdout.write(`${r0.toString(16)}\n`);
+} catch (error) {
+  // The runner compares the text with what a test expects: nothing around the message.
+  process.stderr.write(`${(error as Error).message}\n${error instanceof UsageFailure ? USAGE : ''}`);
+  process.exitCode = error instanceof UsageFailure ? 2 : 1;
+}
