@@ -1,10 +1,12 @@
 // The engines that filetests run on. An engine takes a raw program (R1 = memory, R2 = its length) and says what came of it.
 import { FIRST_HANDLE } from '../../src/interpreter/machine.ts';
+import { arm64 } from '../../src/jit/arm64/target.ts';
 import type { Program } from '../../src/program/program.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { Window } from '../../src/window/window.ts';
 import { simulate, VARIANTS } from './arm64-sim.ts';
 import { machine, runState } from './machine.ts';
+import { nativeEngines } from './native.ts';
 
 export type Outcome =
   | { readonly kind: 'exit'; readonly r0: bigint; readonly memory: Uint8Array; readonly fuelLeft: number }
@@ -56,9 +58,19 @@ const window = new Window();
 const simulators = Object.entries(VARIANTS).map(
   ([name, options]): TestEngine => ({
     name,
-    missing: undefined,
+    // Slow where arm64 is emulated itself, and of no use where it is not.
+    missing: process.arch === 'arm64' ? 'this machine is arm64' : undefined,
     run: (program, memory, fuel) => simulate(program, memory, fuel, HELPERS, options, window),
   }),
 );
 
-export const ENGINES: readonly TestEngine[] = [interpreter, ...simulators];
+/** What this machine runs itself; VARIANTS of arm64 without the simulator. */
+const natives = [
+  ...(await nativeEngines(
+    arm64,
+    HELPERS,
+    Object.fromEntries(Object.entries(VARIANTS).map(([name, options]) => [name.replace('-sim', ''), options])),
+  )),
+];
+
+export const ENGINES: readonly TestEngine[] = [interpreter, ...simulators, ...natives];
