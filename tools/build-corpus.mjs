@@ -11,7 +11,7 @@ const check = process.argv.includes('--check');
 const parts = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const clang = process.env.CLANG ?? 'clang-19';
 // Debug paths must not depend on where the checkout is.
-const common = ['-O2', '-g', '-Wall', '-Wno-unused-function', '-fdebug-compilation-dir=/src', '-ffile-prefix-map=./='];
+const common = ['-O2', '-g', '-Wall', '-Wno-unused-function', '-fdebug-compilation-dir=.'];
 
 const scratch = check ? mkdtempSync(join(tmpdir(), 'bpfjit-corpus-')) : undefined;
 let failures = 0;

@@ -212,6 +212,11 @@ export function readRelocations(elf: ElfFile, section: ElfSection): readonly Elf
   return relocations.sort((a, b) => a.offset - b.offset);
 }
 
+/** Instructions stand there, as opposed to data, names or tables. */
+export function holdsCode(section: ElfSection): boolean {
+  return section.type === SHT.progbits && (section.flags & SHF.execInstr) !== 0 && section.size > 0;
+}
+
 export function inSection(path: string, section: { readonly name: string }): Position & { in: 'file' } {
   return { in: 'file', path, section: section.name };
 }

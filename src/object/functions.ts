@@ -1,7 +1,7 @@
 // Finds the functions of an object: where each one's code lies, which of them can be attached, what BTF says of each.
 import type { BtfExt, CoreRelocation, FunctionInfo } from '../btf/ext.ts';
 import type { Btf, TypeId } from '../btf/types.ts';
-import { type ElfFile, type ElfSection, type ElfSymbol, inSection, SHF, SHT, STB, STT } from '../elf/read.ts';
+import { type ElfFile, type ElfSection, type ElfSymbol, holdsCode, inSection, STB, STT } from '../elf/read.ts';
 import { fromBigEndian, SLOT_BYTES } from '../isa/codec.ts';
 import { sectionKind } from '../spec/programs.ts';
 import { BpfError } from '../util/error.ts';
@@ -25,10 +25,6 @@ export function findFunctions(elf: ElfFile, btf: Btf | undefined, ext: BtfExt | 
     else symbols.push(symbol);
   }
   return elf.sections.filter(holdsCode).flatMap((section) => functionsOf(elf, section, bySection.get(section.index) ?? [], btf, ext));
-}
-
-export function holdsCode(section: ElfSection): boolean {
-  return section.type === SHT.progbits && (section.flags & SHF.execInstr) !== 0 && section.size > 0;
 }
 
 function functionsOf(

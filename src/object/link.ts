@@ -6,7 +6,7 @@ import type { Btf } from '../btf/types.ts';
 import { PSEUDO } from '../isa/code.ts';
 import { SLOT_BYTES } from '../isa/codec.ts';
 import type { AttachType, ProgramType } from '../spec/programs.ts';
-import { BpfError, type SourcePosition } from '../util/error.ts';
+import { BpfError, type SourcePosition, unreachable } from '../util/error.ts';
 import type { CollectionSpec, FunctionIndex, FunctionSpec, MapIndex, ProgramSpec } from './spec.ts';
 
 export interface LinkOptions {
@@ -107,6 +107,7 @@ function layOut(collection: CollectionSpec, program: ProgramSpec): Layout {
       const top = work[work.length - 1]!;
       const reference = top.found.references[top.next++];
       if (reference === undefined) work.pop();
+      else if (reference.kind === 'unresolved') throw reference.error;
       else if ((reference.kind === 'call' || reference.kind === 'function') && !start.has(reference.function)) append(reference.function);
     }
   };
@@ -184,6 +185,10 @@ function fillIn(collection: CollectionSpec, program: ProgramSpec, layout: Layout
           set(LDDW_OPCODE, extern.weak || extern.type === 0 ? PSEUDO.none : PSEUDO.btfId, 0, 0);
           break;
         }
+        case 'unresolved':
+          throw reference.error;
+        default:
+          unreachable(reference);
       }
     }
   }

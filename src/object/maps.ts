@@ -1,6 +1,6 @@
 // Map definitions: structs of the section `.maps`, whose meaning is in their BTF type, and the plain structs of the old section `maps`.
 import { type Btf, type BtfMember, findSection, resolve, sizeOf, type TypeId, typeById } from '../btf/types.ts';
-import { type ElfFile, type ElfSection, inSection, SHT, STT } from '../elf/read.ts';
+import { type ElfFile, type ElfSection, holdsCode, inSection, SHT, STT } from '../elf/read.ts';
 import { MAP_TYPE } from '../spec/map-types.ts';
 import { ByteReader } from '../util/bytes.ts';
 import { BpfError } from '../util/error.ts';
@@ -71,8 +71,10 @@ function readDefinition(
   const number = (member: BtfMember): number => {
     const pointer = resolve(btf, member.type);
     const array = pointer.kind === 'ptr' ? typeById(btf, pointer.type) : pointer;
-    if (pointer.kind !== 'ptr' || array.kind !== 'array')
-      throw refuse(`has ${member.name} of a ${array.kind}, should be a pointer to an array`);
+    if (pointer.kind !== 'ptr' || array.kind !== 'array') {
+      const what = pointer.kind === 'ptr' ? `a pointer to ${array.kind}` : pointer.kind;
+      throw refuse(`gives \`${member.name}\` as ${what}, should be a pointer to an array of that length`);
+    }
     return array.length;
   };
   const pointee = (member: BtfMember): { readonly type: TypeId; readonly size: number } => {
@@ -122,8 +124,8 @@ function readDefinition(
       case 'pinning': {
         const pinning = number(member);
         if (isInner) throw refuse('has an inner map that is pinned');
-        if (pinning > 1) throw refuse(`has pinning ${pinning}, 0 (none) and 1 (by name) are known`);
-        spec.pinning = pinning === 1 ? 'byName' : 'none';
+        if (pinning > 1 && pinning !== CILIUM_PIN_REPLACE) throw refuse(`has pinning ${pinning}, 0 (none) and 1 (by name) are known`);
+        spec.pinning = pinning === 0 ? 'none' : 'byName';
         break;
       }
       case 'values':
@@ -140,6 +142,9 @@ function readDefinition(
   if (spec.type === MAP_TYPE.ringbuf || spec.type === MAP_TYPE.user_ringbuf) spec.maxEntries = ringSize(spec.maxEntries);
   return spec;
 }
+
+/** Cilium's own: by name, in the place of what is pinned there. */
+const CILIUM_PIN_REPLACE = 1 << 4;
 
 /** What a user of the system calls sees as the value of a prog array or a map of maps: a file descriptor. */
 const MAP_REFERENCE_BYTES = 4;
@@ -185,7 +190,7 @@ function ringSize(bytes: number): number {
 const PAGE_BYTES = 4096;
 
 /**
- * Maps of `maps` and `maps/NAME`: struct bpf_map_def, 32-bit fields: type, key size, value size, entries, then as far as it goes
+ * Maps of the sections `maps`, `maps/NAME` and `TYPE/maps`: struct bpf_map_def, 32-bit fields: type, key size, value size, entries, then as far as it goes
  * flags (20 bytes), index of the inner map and NUMA node (28, kernel samples); or id, pinning, inner id, inner index (36, iproute2).
  */
 export function legacyMaps(elf: ElfFile): readonly PlacedMap[] {
@@ -193,7 +198,7 @@ export function legacyMaps(elf: ElfFile): readonly PlacedMap[] {
   const inner: InnerOf[] = [];
   const ids: number[] = [];
   for (const section of elf.sections) {
-    if (section.type !== SHT.progbits || !(section.name === 'maps' || section.name.startsWith('maps/'))) continue;
+    if (section.type !== SHT.progbits || holdsCode(section) || !isLegacyMapSection(section.name)) continue;
     const reader = new ByteReader(section.data, elf.path, 'object/bad-map', elf.littleEndian, section.name);
     const starts = new Map<number, string>();
     for (const symbol of elf.symbols) {
@@ -235,6 +240,10 @@ export function legacyMaps(elf: ElfFile): readonly PlacedMap[] {
     if (found === undefined || found === map) return map;
     return { ...map, spec: { ...map.spec, inner: found.spec } };
   });
+}
+
+export function isLegacyMapSection(name: string): boolean {
+  return name === 'maps' || name.startsWith('maps/') || name.endsWith('/maps');
 }
 
 /** How an old definition names the inner map. */

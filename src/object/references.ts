@@ -1,12 +1,12 @@
 // What relocations mean: which function, map, variable or extern each instruction and each pointer in the data stands for.
-import { type ElfFile, type ElfSection, type ElfSymbol, inSection, R_BPF, readRelocations, SHN } from '../elf/read.ts';
+import { type ElfFile, type ElfSection, type ElfSymbol, holdsCode, inSection, R_BPF, readRelocations, SHN } from '../elf/read.ts';
 import { PSEUDO } from '../isa/code.ts';
 import { SLOT_BYTES } from '../isa/codec.ts';
 import { MAP_TYPE } from '../spec/map-types.ts';
 import { BpfError } from '../util/error.ts';
 import { ARENA_SECTION, type Externs } from './data.ts';
-import { type FoundFunction, holdsCode } from './functions.ts';
-import { isMapOfMaps, type PlacedMap } from './maps.ts';
+import type { FoundFunction } from './functions.ts';
+import { isLegacyMapSection, isMapOfMaps, MAPS_SECTION, type PlacedMap } from './maps.ts';
 import type { DataPointer, FunctionIndex, MapElement, MapIndex, Reference } from './spec.ts';
 
 /** Everything that a relocation can lead to. */
@@ -87,11 +87,10 @@ export function findReferences(places: Places): readonly (readonly Reference[])[
           if (relocated || offset !== start + at)
             throw bad(places, instruction, `byte ${offset} is relocated, which is not the start of an instruction`);
           relocated = true;
-          references[index]!.push(relocatedReference(places, instruction, symbol, addend));
+          references[index]!.push(orUnresolved(instruction, () => relocatedReference(places, instruction, symbol, addend)));
         }
-        if (!relocated) {
-          const reference = localReference(places, instruction);
-          if (reference !== undefined) references[index]!.push(reference);
+        if (!relocated && isLocalReference(instruction)) {
+          references[index]!.push(orUnresolved(instruction, () => localReference(places, instruction)));
         }
         at = end;
       }
@@ -144,12 +143,14 @@ function relocatedReference(places: Places, instruction: Instruction, symbol: El
   if (holdsCode(target)) return { slot, kind: 'function', function: functionAt(places, instruction, target.index, offset) };
   const place = placeAt(places, target.index, offset);
   if (place === undefined) {
-    const message = mapSections.test(target.name) ? 'where no map starts' : 'which is neither code, maps nor data that programs can reach';
+    const message =
+      target.name === MAPS_SECTION || isLegacyMapSection(target.name)
+        ? 'where no map starts'
+        : 'which is neither code, maps nor data that programs can reach';
     throw bad(places, instruction, `${symbol.name || 'a symbol'} is byte ${offset} of ${target.name}, ${message}`);
   }
   return place.kind === 'map' ? { slot, kind: 'map', map: place.map } : { slot, kind: 'mapValue', map: place.map, offset: place.offset };
 }
-const mapSections = /^(\.maps|maps(\/.*)?)$/;
 
 function externReference(places: Places, instruction: Instruction, symbol: ElfSymbol): Reference {
   const index = places.externs.bySymbol.get(symbol.index);
@@ -167,13 +168,26 @@ function externReference(places: Places, instruction: Instruction, symbol: ElfSy
   return { slot, kind: 'mapValue', map: places.kconfigMap!, offset: extern.offset };
 }
 
+/** What is wrong with one function must not keep the others from being used. */
+function orUnresolved(instruction: Instruction, resolve: () => Reference): Reference {
+  try {
+    return resolve();
+  } catch (error) {
+    if (error instanceof BpfError) return { slot: instruction.slot, kind: 'unresolved', error };
+    throw error;
+  }
+}
+
 /** Calls within a section need no relocation. */
-function localReference(places: Places, instruction: Instruction): Reference | undefined {
-  const { slot, opcode, src, imm } = instruction;
-  const isCall = opcode === CALL && src === PSEUDO_CALL;
-  if (!isCall && !(opcode === LDDW && src === PSEUDO.func)) return undefined;
+function isLocalReference({ opcode, src }: Instruction): boolean {
+  return (opcode === CALL && src === PSEUDO_CALL) || (opcode === LDDW && src === PSEUDO.func);
+}
+
+function localReference(places: Places, instruction: Instruction): Reference {
+  const { slot, opcode, imm } = instruction;
   const offset = (instruction.sectionSlot + 1 + imm) * SLOT_BYTES;
-  return { slot, kind: isCall ? 'call' : 'function', function: functionAt(places, instruction, instruction.section.index, offset) };
+  const index = functionAt(places, instruction, instruction.section.index, offset);
+  return { slot, kind: opcode === CALL ? 'call' : 'function', function: index };
 }
 
 function functionAt(places: Places, instruction: Instruction, section: number, offset: number): FunctionIndex {

@@ -3,7 +3,7 @@
 import type { CoreRelocation } from '../btf/ext.ts';
 import type { Btf, Linkage, TypeId } from '../btf/types.ts';
 import type { AttachType, ProgramType } from '../spec/programs.ts';
-import type { SourcePosition } from '../util/error.ts';
+import type { BpfError, SourcePosition } from '../util/error.ts';
 
 export interface CollectionSpec {
   readonly path: string;
@@ -73,6 +73,8 @@ export type Reference = { readonly slot: number } & (
   | { readonly kind: 'kfunc'; readonly extern: ExternIndex }
   /** Address of a kernel variable or function. */
   | { readonly kind: 'ksym'; readonly extern: ExternIndex }
+  /** Nothing that exists: an error for programs that need this function, and only for them. */
+  | { readonly kind: 'unresolved'; readonly error: BpfError }
 );
 
 export interface MapSpec {
