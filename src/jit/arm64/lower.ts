@@ -80,6 +80,10 @@ class Lowering {
   #signed = false;
   /** The function at work is entered by the thunk alone. */
   #isEntry = false;
+  /** The function at work sets the frame register to the routines' stack. */
+  #ownStack = false;
+  /** Per function: where local calls of a routine go that has an entry for calls from outside in front of it; -1: to the entry. */
+  readonly #inner: Int32Array;
 
   constructor(program: Program, options: CompileOptions) {
     this.program = program;
@@ -97,12 +101,14 @@ class Lowering {
     this.#label = new Int32Array(this.facts.flow.blocks).fill(-1);
     this.#edges = new Edges(this.v, program.code, this.facts, this.#plan, this.#confined);
     this.#isInlined = new Uint8Array(program.code.slots);
+    this.#inner = new Int32Array(program.subprograms.length).fill(-1);
   }
 
   run(): Unit {
     const { asm, program } = this;
     this.#findInlined();
     const entries = asm.newLabels(program.subprograms.length);
+    if (this.options.routine === true) this.#findInner();
     program.subprograms.forEach((_, index) => {
       this.#lowerFunction(index, entries);
     });
@@ -144,6 +150,15 @@ class Lowering {
     }
   }
 
+  #findInner(): void {
+    const { code, program, facts } = this;
+    for (let slot = 0; slot < code.slots; slot++) {
+      if (code.kind[slot] !== KIND.callLocal) continue;
+      const callee = program.subprogramOf[code.offset[slot]!]!;
+      if (facts.usesFrame[callee] === 1 && this.#inner[callee] === -1) this.#inner[callee] = this.asm.newLabel();
+    }
+  }
+
   // Functions.
 
   #lowerFunction(index: number, entries: number): void {
@@ -154,8 +169,9 @@ class Lowering {
     this.#beginFunction(index, first, last);
     asm.mark(-1);
     asm.entry(entries + index);
+    if (this.#inner[index] !== -1) this.#routineEntry(this.#inner[index]!);
     this.memory.forget();
-    this.#prologue(index);
+    this.#prologue();
     this.v.dropBases();
     // The prologue runs once: a jump back to the first slot lands behind it.
     this.#edges.record(first);
@@ -193,11 +209,27 @@ class Lowering {
       if (isEntry && !this.#signed) this.#returnRegister = RETURN_ADDRESS;
       else this.#saved.push(LR);
     }
+    this.#ownStack = this.options.routine === true && facts.usesFrame[index] === 1 && this.#inner[index] === -1;
+    if (this.#ownStack) this.#saved.push(FRAME);
     if (!isEntry && !leaf) for (let r = 6; r < 10; r++) if ((written >> r) & 1) this.#saved.push(HOME[r]!);
     this.#epilogue = -1;
   }
 
-  #prologue(index: number): void {
+  /** A routine that routines call as well, on their stack: whoever comes from outside gets the top of it here. */
+  #routineEntry(inner: number): void {
+    const { asm, options } = this;
+    if (options.pac === true) asm.word(enc.paciasp());
+    else if (options.bti === true) asm.word(enc.bti(HINT_C));
+    asm.word(enc.stpPre(1, LR, FRAME, SP, -16));
+    asm.word(enc.ldrImm(3, FRAME, ACTIVATION_REGISTER, ACTIVATION.routineStack));
+    branchLink(asm, inner);
+    asm.word(enc.ldpPost(1, LR, FRAME, SP, 16));
+    if (options.pac === true) asm.word(enc.autiasp());
+    asm.word(enc.ret(LR));
+    asm.bind(inner);
+  }
+
+  #prologue(): void {
     const { asm, options } = this;
     if (this.#signed) asm.word(enc.paciasp());
     else if (options.bti === true) asm.word(enc.bti(HINT_C));
@@ -210,7 +242,7 @@ class Lowering {
       if (i === 0) asm.word(second === undefined ? enc.strPre(3, first, SP, -bytes) : enc.stpPre(1, first, second, SP, -bytes));
       else asm.word(second === undefined ? enc.strImm(3, first, SP, i * 8) : enc.stp(1, first, second, SP, i * 8));
     }
-    assert(index >= 0, 'a function has an index');
+    if (this.#ownStack) asm.word(enc.ldrImm(3, FRAME, ACTIVATION_REGISTER, ACTIVATION.routineStack));
   }
 
   #emitReturn(): void {
@@ -633,7 +665,7 @@ class Lowering {
     this.#beforeCall(after, facts.liveIn[target]! & 0x3ff);
     const frame = facts.usesFrame[callee] === 1 || program.checksDepth;
     if (frame) this.#enterFrame(slot);
-    branchLink(this.asm, entries + callee);
+    branchLink(this.asm, this.#inner[callee] === -1 ? entries + callee : this.#inner[callee]!);
     if (frame) this.#leaveFrame();
     this.#afterCall(after);
   }
