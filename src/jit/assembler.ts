@@ -38,15 +38,18 @@ export class Assembler {
     this.bytes = new Uint8Array(64 + slots * 16);
     this.#words = new Int32Array(this.bytes.buffer);
     const sites = 16 + (slots >> 2);
-    this.#siteAt = new Int32Array(sites);
-    this.#siteKind = new Uint8Array(sites);
-    this.#siteOperand = new Int32Array(sites);
-    this.#siteTarget = new Int32Array(sites);
-    this.#labelAt = new Int32Array(sites).fill(UNBOUND);
-    this.#labelSites = new Int32Array(sites);
-    this.#markSlot = new Int32Array(slots + 16);
-    this.#markAt = new Int32Array(slots + 16);
-    this.#markSites = new Int32Array(slots + 16);
+    const marks = slots + 16;
+    // One allocation: most programs need no more.
+    const columns = new ArrayBuffer(4 * (5 * sites + 3 * marks) + sites);
+    this.#siteAt = new Int32Array(columns, 0, sites);
+    this.#siteOperand = new Int32Array(columns, 4 * sites, sites);
+    this.#siteTarget = new Int32Array(columns, 8 * sites, sites);
+    this.#labelAt = new Int32Array(columns, 12 * sites, sites).fill(UNBOUND);
+    this.#labelSites = new Int32Array(columns, 16 * sites, sites);
+    this.#markSlot = new Int32Array(columns, 20 * sites, marks);
+    this.#markAt = new Int32Array(columns, 20 * sites + 4 * marks, marks);
+    this.#markSites = new Int32Array(columns, 20 * sites + 8 * marks, marks);
+    this.#siteKind = new Uint8Array(columns, 20 * sites + 12 * marks, sites);
   }
 
   /** Makes room for `size` more bytes. */

@@ -12,7 +12,7 @@ export interface Plan {
   readonly takenTo: Int32Array;
   readonly fallTo: Int32Array;
   /** Edges into the block; a function's first block has one more. */
-  readonly predecessors: Uint32Array;
+  readonly predecessors: Int32Array;
   /** Of blocks that are jumped back to: the last block that does it. */
   readonly loopEnd: Int32Array;
   /** The needed block of the same function that follows in the code. */
@@ -23,13 +23,15 @@ export interface Plan {
 export function planFlow(program: Program, { flow }: Facts, fuel: boolean): Plan {
   const { kind, offset } = program.code;
   const { blocks, starts, blockOf } = flow;
-  const isNeeded = new Uint8Array(blocks);
-  const takenTo = new Int32Array(blocks).fill(-1);
-  const fallTo = new Int32Array(blocks).fill(-1);
-  const predecessors = new Uint32Array(blocks);
-  const loopEnd = new Int32Array(blocks).fill(-1);
-  const next = new Int32Array(blocks).fill(-1);
-  const stack = new Int32Array(blocks);
+  const bytes = new ArrayBuffer(25 * blocks);
+  const column = (i: number): Int32Array => new Int32Array(bytes, 4 * i * blocks, blocks);
+  const takenTo = column(0).fill(-1);
+  const fallTo = column(1).fill(-1);
+  const predecessors = column(2);
+  const loopEnd = column(3).fill(-1);
+  const next = column(4).fill(-1);
+  const stack = column(5);
+  const isNeeded = new Uint8Array(bytes, 24 * blocks, blocks);
   let depth = 0;
 
   /** Follows blocks that only jump. */

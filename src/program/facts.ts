@@ -53,7 +53,13 @@ export interface FactsOptions {
 }
 
 function values(count: number): Values {
-  return { holds: new Uint8Array(count), lo: new Int32Array(count), hi: new Int32Array(count), width: new Uint8Array(count) };
+  const bytes = new ArrayBuffer(10 * count);
+  return {
+    lo: new Int32Array(bytes, 0, count),
+    hi: new Int32Array(bytes, 4 * count, count),
+    holds: new Uint8Array(bytes, 8 * count, count),
+    width: new Uint8Array(bytes, 9 * count, count),
+  };
 }
 
 export function computeFacts(program: Program, options: FactsOptions = {}): Facts {
@@ -183,10 +189,11 @@ interface Liveness {
 function liveness(program: Program, flow: ControlFlow, reachable: Uint8Array, wide: boolean): Liveness {
   const { code } = program;
   const { slots, kind, op, size, dst, src, x, imm, offset } = code;
-  const liveIn = new Uint16Array(slots);
-  const liveOut = new Uint16Array(slots);
-  const upperIn = new Uint16Array(slots);
-  const upperOut = new Uint16Array(slots);
+  const bytes = new ArrayBuffer(8 * slots);
+  const liveIn = new Uint16Array(bytes, 0, slots);
+  const liveOut = new Uint16Array(bytes, 2 * slots, slots);
+  const upperIn = new Uint16Array(bytes, 4 * slots, slots);
+  const upperOut = new Uint16Array(bytes, 6 * slots, slots);
   const seen = new Uint8Array(flow.blocks);
   let live = 0;
   let upper = 0;
@@ -416,13 +423,13 @@ export class Walker {
   }
 
   enter(block: number): void {
-    const from = this.#entry;
+    const { holds, lo, hi, width } = this.#entry;
     const at = block * REGISTERS;
     for (let r = 0; r < REGISTERS; r++) {
-      this.holds[r] = from.holds[at + r]!;
-      this.lo[r] = from.lo[at + r]!;
-      this.hi[r] = from.hi[at + r]!;
-      this.width[r] = from.width[at + r]!;
+      this.holds[r] = holds[at + r]!;
+      this.lo[r] = lo[at + r]!;
+      this.hi[r] = hi[at + r]!;
+      this.width[r] = width[at + r]!;
     }
   }
 

@@ -30,9 +30,10 @@ export class Edges {
     this.#plan = plan;
     this.#confined = confined;
     const { blocks } = facts.flow;
-    this.#of = new Uint8Array(blocks * SCRATCHES);
-    this.#offset = new Int32Array(blocks * SCRATCHES);
-    this.#isSeen = new Uint8Array(blocks);
+    const bytes = new ArrayBuffer(blocks * (5 * SCRATCHES + 1));
+    this.#offset = new Int32Array(bytes, 0, blocks * SCRATCHES);
+    this.#of = new Uint8Array(bytes, 4 * blocks * SCRATCHES, blocks * SCRATCHES);
+    this.#isSeen = new Uint8Array(bytes, 5 * blocks * SCRATCHES, blocks);
     this.#budget = SCANS * code.slots;
   }
 

@@ -51,8 +51,17 @@ interface Cold {
   readonly reason: number;
 }
 
+/** Made once: most programs are smaller than its arrays. Lowering does not nest. */
+let spare: Values | undefined;
+
 export function lower(program: Program, options: CompileOptions): Unit {
-  return new Lowering(program, options).run();
+  const asm = new Assembler(program.code.slots);
+  const values = spare ?? new Values(asm);
+  spare = undefined;
+  values.asm = asm;
+  const unit = new Lowering(program, options, asm, values).run();
+  spare = values;
+  return unit;
 }
 
 class Lowering {
@@ -85,7 +94,7 @@ class Lowering {
   /** Per function: where local calls of a routine go that has an entry for calls from outside in front of it; -1: to the entry. */
   readonly #inner: Int32Array;
 
-  constructor(program: Program, options: CompileOptions) {
+  constructor(program: Program, options: CompileOptions, asm: Assembler, values: Values) {
     this.program = program;
     this.options = options;
     this.code = program.code;
@@ -93,8 +102,8 @@ class Lowering {
     this.#fuel = options.fuel !== false && options.routine !== true;
     this.facts = computeFacts(program, { wideAddresses: !this.#confined });
     this.walker = new Walker(program, this.facts.entry);
-    this.asm = new Assembler(program.code.slots);
-    this.v = new Values(this.asm);
+    this.asm = asm;
+    this.v = values;
     this.memory = new Memory(this.v, this.#confined);
     this.branches = new Branches(this.v, this.walker, program.code);
     this.#plan = planFlow(program, this.facts, this.#fuel);

@@ -6,7 +6,7 @@ import { assert } from '../../util/error.ts';
 import type { Assembler } from '../assembler.ts';
 import { FIRST_SCRATCH, FRAME, HOME, LAST_LEAF_SCRATCH, LAST_SCRATCH, LEAF_HOME, WINDOW } from './abi.ts';
 import { enc, LSL, UXTX } from './encode.ts';
-import { addSubImmediate, moveImmediate, moveImmediateLength } from './immediates.ts';
+import { addSubImmediate, moveImmediate } from './immediates.ts';
 import { moveSymbol } from './labels.ts';
 import { ZR } from './registers.ts';
 
@@ -67,7 +67,7 @@ export const MAX_BASE_OFFSET = 0x4000;
 const REGISTERS = 10;
 
 export class Values {
-  readonly asm: Assembler;
+  asm: Assembler;
   home: Uint8Array = HOME;
   lastScratch: number = LAST_SCRATCH;
   /** Program registers that are still to be read: by this instruction or after it. */
@@ -105,19 +105,23 @@ export class Values {
   constructor(asm: Assembler) {
     this.asm = asm;
     const count = 512;
-    this.kind = new Uint8Array(count);
-    this.sf = new Uint8Array(count);
-    this.a = new Uint8Array(count);
-    this.b = new Uint8Array(count);
-    this.c = new Uint8Array(count);
-    this.s = new Uint8Array(count);
-    this.n = new Uint8Array(count);
-    this.lo = new Int32Array(count);
-    this.hi = new Int32Array(count);
-    this.width = new Uint8Array(count);
-    this.low = new Uint8Array(count);
-    this.place = new Uint8Array(count);
-    this.users = new Uint16Array(count);
+    const bytes = new ArrayBuffer(count * 20);
+    let at = 0;
+    const narrow = (): Uint8Array => new Uint8Array(bytes, (at += count) - count, count);
+    this.lo = new Int32Array(bytes, 0, count);
+    this.hi = new Int32Array(bytes, 4 * count, count);
+    this.users = new Uint16Array(bytes, 8 * count, count);
+    at = 10 * count;
+    this.kind = narrow();
+    this.sf = narrow();
+    this.a = narrow();
+    this.b = narrow();
+    this.c = narrow();
+    this.s = narrow();
+    this.n = narrow();
+    this.width = narrow();
+    this.low = narrow();
+    this.place = narrow();
   }
 
   #grow(): void {
@@ -677,22 +681,24 @@ export class Values {
     const lo = this.lo[n]!;
     const hi = this.hi[n]!;
     const sf = hi === 0 ? 0 : 1;
-    const length = moveImmediateLength(sf, lo, hi);
-    if (length > 1) {
-      for (let r = 0; r < REGISTERS; r++) {
-        const other = this.of[r]!;
-        if (this.kind[other] !== V.constant || this.place[other] === NONE) continue;
-        const difference = (lo - this.lo[other]!) | 0;
-        // 64-bit: only where the upper halves agree and no carry crosses.
-        const sum = this.lo[other]! + difference;
-        if (hi !== this.hi[other] || (sf === 1 && (sum | 0) !== sum)) continue;
-        if (sf === 1 && sum >>> 0 !== (this.lo[other]! >>> 0) + difference) continue;
-        if (addSubImmediate(Math.abs(difference)) < 0) continue;
-        this.addConstant(sf, d, this.place[other]!, difference);
-        return;
-      }
+    const words = this.#words;
+    const length = moveImmediate(sf, d, lo, hi, words);
+    if (length > 1 && this.#fromNeighbour(sf, d, hi, lo)) return;
+    for (let i = 0; i < length; i++) this.asm.word(words[i]!);
+  }
+
+  #fromNeighbour(sf: number, d: number, hi: number, lo: number): boolean {
+    for (let r = 0; r < REGISTERS; r++) {
+      const other = this.of[r]!;
+      if (this.kind[other] !== V.constant || this.place[other] === NONE || hi !== this.hi[other]) continue;
+      const difference = (lo - this.lo[other]!) | 0;
+      // 64 bits: no carry may cross into the upper half.
+      if (sf === 1 && (this.lo[other]! >>> 0) + difference !== lo >>> 0) continue;
+      if (addSubImmediate(Math.abs(difference)) < 0) continue;
+      this.addConstant(sf, d, this.place[other]!, difference);
+      return true;
     }
-    this.moveConstant(sf, d, hi, lo);
+    return false;
   }
 
   #writeFrame(offset: number, d: number): void {
