@@ -6,11 +6,11 @@ import { assert } from '../../util/error.ts';
 import type { Address } from '../target.ts';
 import { decode, FIELDS } from './decode.ts';
 import { FORMS } from './forms.ts';
-import { type Area, Machine, SP_SLOT, THREAD_SLOT, TRAP, type TrapKind } from './machine.ts';
-import { SEMANTICS, undefinedStep } from './semantics.ts';
-import type { Action, Site } from './step.ts';
+import { type Area, Machine, SP_SLOT, THREAD_SLOT, TRAP, type TrapKind } from './simulator/machine.ts';
+import { MEANINGS, undefinedStep } from './simulator/meanings.ts';
+import type { Action, Site } from './simulator/step.ts';
 
-export type { Area } from './machine.ts';
+export type { Area } from './simulator/machine.ts';
 
 export type Stop =
   | { readonly kind: 'returned' }
@@ -254,7 +254,7 @@ function translate({ base, bytes }: CodeArea): Translated {
       index,
       words,
     };
-    const [action, a = 0, b = 0, c = 0, d = 0] = form < 0 ? undefinedStep(word) : SEMANTICS[FORMS[form]!.name](site);
+    const [action, a = 0, b = 0, c = 0, d = 0] = form < 0 ? undefinedStep(word) : MEANINGS[FORMS[form]!.name](site);
     actions[index] = action;
     operands.set([a, b, c, d], 4 * index);
   }

@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { ASR, enc, LSL, LSR, SXTW, SXTX, UXTW, UXTX, W, X } from '../../../src/jit/arm64/encode.ts';
 import { FORMS } from '../../../src/jit/arm64/forms.ts';
 import { cond, LR, SP, ZR } from '../../../src/jit/arm64/registers.ts';
-import { SEMANTICS } from '../../../src/jit/arm64/semantics.ts';
 import { Simulator, type Stop } from '../../../src/jit/arm64/simulate.ts';
+import { MEANINGS } from '../../../src/jit/arm64/simulator/meanings.ts';
 
 const CODE = 0x20_0000_0000;
 const WINDOW = 2 ** 40;
@@ -56,7 +56,7 @@ const all = (2n ** 64n - 1n) as bigint;
 const high = 1n << 63n;
 
 test('every form has a meaning, and no other', () => {
-  assert.deepEqual(Object.keys(SEMANTICS).sort(), FORMS.map(({ name }) => name).sort());
+  assert.deepEqual(Object.keys(MEANINGS).sort(), FORMS.map(({ name }) => name).sort());
 });
 
 test('ways to stop', () => {

@@ -1,8 +1,9 @@
 // What addition, subtraction, logic and conditional instructions do. The same operations for immediates, shifted and extended registers.
-import { shift32, shift64, shiftLeft64, subtract64 } from './arithmetic.ts';
-import { bitmaskHigh, bitmaskLow } from './immediates.ts';
+
+import { bitmaskHigh, bitmaskLow } from '../immediates.ts';
+import { CONDITION_HOLDS } from '../registers.ts';
+import { shift32, shift64, shiftLeft64, subtract64 } from './halves.ts';
 import { type Machine, SINK_SLOT, ZERO_SLOT } from './machine.ts';
-import { CONDITION_HOLDS } from './registers.ts';
 import {
   type Action,
   destination,

@@ -1,7 +1,7 @@
 // What a word becomes when it is translated: an action with four operands. Shared by the tables of meanings.
 //
 // Register operands are positions of low halves in `machine.r`. Actions read all sources before they write, since they may be the same register.
-import type { FormName } from './forms.ts';
+import type { FormName } from '../forms.ts';
 import { type Machine, SINK_SLOT, SP_SLOT, ZERO_SLOT } from './machine.ts';
 
 export type Action = (m: Machine, a: number, b: number, c: number, d: number) => void;

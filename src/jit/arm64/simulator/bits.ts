@@ -8,7 +8,7 @@ import {
   shiftLeft64,
   shiftRight64,
   shiftRightSigned64,
-} from './arithmetic.ts';
+} from './halves.ts';
 import {
   type Action,
   destination,

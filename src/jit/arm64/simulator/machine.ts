@@ -1,5 +1,5 @@
 // The simulated machine's state: registers as halves, flags, the memory map. What an instruction's action may touch, and nothing else.
-import type { Address } from '../target.ts';
+import type { Address } from '../../target.ts';
 
 /** A stretch of address space; the whole of it lies below 2^53. `bytes` may be replaced by a longer view of the same memory. */
 export interface Area {

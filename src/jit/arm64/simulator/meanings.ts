@@ -2,14 +2,14 @@
 //
 // Authentication codes are not modelled: PACIASP and AUTIASP do nothing, RETAA is RET. Landing pads are not enforced, barriers do nothing (there is
 // one thread). Constraints on registers whose violation is unpredictable (write-back to a loaded register) are not checked.
-import { assert } from '../../util/error.ts';
-import { FORMS, type FormName } from './forms.ts';
+import { assert } from '../../../util/error.ts';
+import { FORMS, type FormName } from '../forms.ts';
+import { ARITHMETIC } from './arithmetic.ts';
+import { BITS } from './bits.ts';
+import { BRANCH } from './branch.ts';
 import { THREAD_SLOT } from './machine.ts';
-import { ARITHMETIC } from './meaning-arithmetic.ts';
-import { BITS } from './meaning-bits.ts';
-import { BRANCH } from './meaning-branch.ts';
-import { MEMORY } from './meaning-memory.ts';
-import { MULTIPLY } from './meaning-multiply.ts';
+import { MEMORY } from './memory.ts';
+import { MULTIPLY } from './multiply.ts';
 import { type Action, destination, type Meanings, moveX, type Site, type Step } from './step.ts';
 
 const nothing: Action = () => {};
@@ -47,4 +47,4 @@ const REST: Meanings = {
 const all: Meanings = { ...ARITHMETIC, ...BITS, ...MULTIPLY, ...MEMORY, ...BRANCH, ...REST };
 for (const { name } of FORMS) assert(all[name] !== undefined, `the form ${name} has no meaning`);
 
-export const SEMANTICS: Readonly<Record<FormName, (site: Site) => Step>> = all as Required<Meanings>;
+export const MEANINGS: Readonly<Record<FormName, (site: Site) => Step>> = all as Required<Meanings>;

@@ -1,6 +1,6 @@
 // What loads, stores, atomics and exclusives do. An action places its access (which may trap) before it changes anything, so a faulting
 // instruction has no effect.
-import { shiftLeft64 } from './arithmetic.ts';
+import { shiftLeft64 } from './halves.ts';
 import { type Machine, SINK_SLOT, SP_SLOT } from './machine.ts';
 import { type Action, destination, displaced, type Meanings, orSp, type Site, type Step, setLow, source, TWO32 } from './step.ts';
 

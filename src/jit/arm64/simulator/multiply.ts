@@ -1,6 +1,7 @@
 // What multiplication and division do.
-import { multiplyHigh32, multiplyHigh64, subtract64 } from './arithmetic.ts';
-import { addWithCarry64 } from './meaning-arithmetic.ts';
+
+import { addWithCarry64 } from './arithmetic.ts';
+import { multiplyHigh32, multiplyHigh64, subtract64 } from './halves.ts';
 import {
   type Action,
   destination,

@@ -1,6 +1,7 @@
 // What branches do. A target inside the code area is an index, anything else an address.
+
+import { CONDITION_HOLDS } from '../registers.ts';
 import type { Machine } from './machine.ts';
-import { CONDITION_HOLDS } from './registers.ts';
 import { type Action, displaced, type Meanings, type Site, type Step, source } from './step.ts';
 
 /** Steps of a branch: `near` gets the target's index in d, `far` its address in c and d; a and b are the form's own. */
