@@ -5,8 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { CodeSpace, Extents, mapCodeMemory } from '../../src/host/code-space.ts';
-import type { NativeHost } from '../../src/host/host.ts';
-import { MAP, type Native, PROT, readMappings } from '../../src/host/native.ts';
+import { type Native, PROT, readMappings } from '../../src/host/native.ts';
 import { STOP } from '../../src/jit/activation.ts';
 import type { ExecutableOptions } from '../../src/runtime/host.ts';
 import { BpfError } from '../../src/util/error.ts';
@@ -108,20 +107,8 @@ withBench('nothing outside the window can be reached', (bench) => {
   );
 });
 
-/** Takes reserved address space of V8's for a page that must stay as it is; undefined where none is reserved there. */
-function canary(bench: Bench, at: number): Uint8Array | undefined {
-  const { native } = bench.host as NativeHost;
-  const bytes = 65_536;
-  const free = readMappings().some(({ start, end, access }) => start <= at && at + bytes <= end && access.startsWith('---'));
-  if (!free) return undefined;
-  assert.equal(native.map(at, bytes, PROT.read | PROT.write, MAP.private | MAP.anonymous | MAP.fixed, -1, 0), at);
-  return new Uint8Array(native.view(at, bytes)).fill(0x5a);
-}
-
 withBench('canaries directly below and above what is guarded live, whatever the displacement', (bench) => {
-  const { base } = bench.open;
-  const canaries = [base - 2 * 65_536, base + 2 ** 32 + 65_536].map((at) => canary(bench, at)).filter((bytes) => bytes !== undefined);
-  if (process.arch === 'x64') assert.equal(canaries.length, 2);
+  const canaries = placeCanaries(bench);
   const program = bench.executable(store(bench));
   for (const pointer of [0, 1, 32_768, 65_535, 2 ** 31, 2 ** 32 - 65_536, 2 ** 32 - 8, 2 ** 32 - 1]) {
     for (let displacement = -32_768; displacement <= 32_767; displacement += 251) {

@@ -1,6 +1,8 @@
 // Hand-assembled programs for both machines, and a window to run them in.
+import assert from 'node:assert/strict';
 import { Arm64Code } from '../../src/host/arm64-code.ts';
-import { openHost } from '../../src/host/host.ts';
+import { type NativeHost, openHost } from '../../src/host/host.ts';
+import { MAP, PROT, readMappings } from '../../src/host/native.ts';
 import { CC, r9, r10, r11, rax, rbx, rcx, rdi, rdx, rsi, rsp, X64Code } from '../../src/host/x64-code.ts';
 import { ACTIVATION } from '../../src/jit/activation.ts';
 import { enc } from '../../src/jit/arm64/encode.ts';
@@ -208,3 +210,22 @@ export const stopNow = (bench: Bench): CodeRoom =>
       code.word(enc.br(15));
     },
   );
+
+/** Takes reserved address space of V8's for a page that must stay as it is; undefined where none is reserved there. */
+function canary(bench: Bench, at: number): Uint8Array | undefined {
+  const { native } = bench.host as NativeHost;
+  const bytes = 65_536;
+  const free = readMappings().some(({ start, end, access }) => start <= at && at + bytes <= end && access.startsWith('---'));
+  if (!free) return undefined;
+  assert.equal(native.map(at, bytes, PROT.read | PROT.write, MAP.private | MAP.anonymous | MAP.fixed, -1, 0), at);
+  return new Uint8Array(native.view(at, bytes)).fill(0x5a);
+}
+
+/** Pages of 0x5a directly below and above everything that a program can name; they must stay so. */
+export function placeCanaries(bench: Bench): readonly Uint8Array[] {
+  const { base } = bench.open;
+  const canaries = [base - 2 * 65_536, base + 2 ** 32 + 65_536].map((at) => canary(bench, at)).filter((bytes) => bytes !== undefined);
+  // Only V8's own guards are known to reach that far.
+  if (process.arch === 'x64') assert.equal(canaries.length, 2);
+  return canaries;
+}

@@ -3,6 +3,7 @@ import { openHost } from '../../src/host/host.ts';
 import { FIRST_HANDLE } from '../../src/interpreter/machine.ts';
 import { STOP } from '../../src/jit/activation.ts';
 import { addressFromNumber, addressToBigint } from '../../src/jit/address.ts';
+import { arm64 } from '../../src/jit/arm64/target.ts';
 import { compile } from '../../src/jit/compile.ts';
 import { type Image, slotAt } from '../../src/jit/image.ts';
 import type { CompileOptions, Target } from '../../src/jit/target.ts';
@@ -12,6 +13,9 @@ import { BpfError } from '../../src/util/error.ts';
 import { FRAME_BYTES, MAX_FRAMES, PLACE, Window } from '../../src/window/window.ts';
 import type { Outcome, TestEngine } from './engines.ts';
 import { forced } from './forced.ts';
+
+/** The compilers there are. */
+export const TARGETS: readonly Target[] = [arm64];
 
 type Helper = (r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint) => bigint;
 
@@ -61,13 +65,20 @@ export async function nativeEngines(
   }));
 }
 
-interface Placed {
+export interface Placed {
   readonly image: Image;
   readonly room: CodeRoom;
   readonly executable: Executable;
 }
 
-function place(program: Program, target: Target, open: HostWindow, helpers: ReadonlyMap<number, number>, options: CompileOptions): Placed {
+/** Compiles and places; `helpers`: addresses by id. */
+export function place(
+  program: Program,
+  target: Target,
+  open: HostWindow,
+  helpers: ReadonlyMap<number, number> = new Map(),
+  options: CompileOptions = {},
+): Placed {
   let room: CodeRoom | undefined;
   const image = compile(
     program,
