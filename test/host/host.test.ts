@@ -17,6 +17,7 @@ import {
   makeBench,
   newWindow,
   POINTER,
+  placeCanaries,
   places,
   stopNow,
   store,
