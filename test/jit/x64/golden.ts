@@ -1,4 +1,4 @@
-// Form, operands, text, bytes: written by `npm run oracle-x64 -- --golden`, which compares them with llvm-mc 19..
+// Form, operands, text, bytes: written by `npm run oracle-x64 -- --golden`, which compares them with llvm-mc 19; branches show rel.
 export const GOLDEN = `
 mov r8, r8|3 6|mov bl, sil|4088f3
 mov r8, r8|12 10|mov r12b, r10b|4588d4
