@@ -55,7 +55,7 @@ test('sites of symbols: the shortest move, then a branch through r11', () => {
     ['call 0x64'],
   );
   assert.deepEqual(
-    textsOf((out) => siteEncoder.emitIndirect(0, far, out, 0)),
+    textsOf((out) => siteEncoder.emitIndirect(far, out, 0)),
     [`movabs r11, ${0x123400005678}`, 'call r11'],
   );
   assert.deepEqual(
