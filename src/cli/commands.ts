@@ -9,22 +9,43 @@ interface Row {
   readonly load: () => Promise<Command>;
 }
 
-export type CommandName = 'asm' | 'conformance' | 'disasm';
+export type CommandName = 'run' | 'dump' | 'asm' | 'disasm' | 'info' | 'conformance' | 'doctor';
 
 export const COMMANDS: Readonly<Record<CommandName, Row>> = {
+  run: {
+    usage:
+      'run FILE [--program NAME] [--engine E] [--packet HEX|@FILE | --pcap IN [--out OUT]] [--ctx FIELD=VALUE]... [--ctx-raw @FILE] [--maps-in FILE] [--maps] [--repeat N] [--fuel N] [--listing] [--expect VERDICT] [--btf FILE] [--json]',
+    summary: 'Run a program over nothing, one packet or a capture; show verdict, packet and maps.',
+    load: async () => (await import('./run.ts')).run,
+  },
+  dump: {
+    usage: 'dump FILE [--program NAME] [--target arm64] [--base ADDR] [--helper NAME=ADDR]... [--passes] [--fuel N] [--json]',
+    summary: 'Compile a program and show what each instruction became, and how the passes went.',
+    load: async () => (await import('./dump.ts')).dump,
+  },
   asm: {
     usage: 'asm FILE.bpfasm -o OUT',
     summary: 'Assemble text to raw bytecode.',
     load: async () => (await import('./asm.ts')).asm,
+  },
+  disasm: {
+    usage: 'disasm FILE [--program NAME] [--json]',
+    summary: 'Print the instructions of an object, of raw bytecode or of assembly text.',
+    load: async () => (await import('./disasm.ts')).disasm,
+  },
+  info: {
+    usage: 'info FILE [--json]',
+    summary: 'Show programs, maps, global data and externs, and the helpers and maps that each program uses.',
+    load: async () => (await import('./info.ts')).info,
   },
   conformance: {
     usage: 'conformance PATH... [--engine E] [--json]',
     summary: 'Run .data files of bpf_conformance, or folders of them.',
     load: async () => (await import('./conformance.ts')).conformance,
   },
-  disasm: {
-    usage: 'disasm FILE [--program NAME] [--json]',
-    summary: 'Print the instructions of an object, of raw bytecode or of assembly text.',
-    load: async () => (await import('./disasm.ts')).disasm,
+  doctor: {
+    usage: 'doctor [--json]',
+    summary: 'Say which engines this host can run, and why not the rest.',
+    load: async () => (await import('./doctor.ts')).doctor,
   },
 };

@@ -1,4 +1,5 @@
 // The lowered program before its place is known: fixed code with variable sites. `layout.ts` settles it at a base address.
+import { HELPERS } from '../spec/helpers.ts';
 
 /** What code refers to outside its own image. Interned by the assembler; resolved to 64-bit addresses at layout. */
 export type SymbolRef =
@@ -63,4 +64,11 @@ export interface Unit {
   readonly markSites: Int32Array;
   /** Label number of each subprogram's entry. */
   readonly entries: Int32Array;
+}
+
+const helperSymbols = new Map(HELPERS.map(({ id, name }): [number, SymbolRef] => [id, { kind: 'helper', id, name: `bpf_${name}` }]));
+
+/** Helpers that the kernel does not have are named by their number. */
+export function helperSymbol(id: number): SymbolRef {
+  return helperSymbols.get(id) ?? { kind: 'helper', id, name: `helper ${id}` };
 }

@@ -8,7 +8,7 @@ import { ACTIVATION, STOP } from '../activation.ts';
 import { Assembler } from '../assembler.ts';
 import { type Plan, planFlow } from '../plan.ts';
 import type { CompileOptions } from '../target.ts';
-import type { SymbolRef, Unit } from '../unit.ts';
+import { helperSymbol, type SymbolRef, type Unit } from '../unit.ts';
 import {
   ACTIVATION_REGISTER,
   FIRST_SCRATCH,
@@ -446,7 +446,7 @@ class Lowering {
         return;
       case KIND.callHelper:
         if (this.#isInlined[slot] === 1) this.#arrayLookup(slot, after);
-        else this.#call(slot, after, { kind: 'helper', id: code.imm[slot]!, name: `helper ${code.imm[slot]}` });
+        else this.#call(slot, after, helperSymbol(code.imm[slot]!));
         return;
       case KIND.callKfunc:
         this.#call(slot, after, { kind: 'kfunc', name: this.program.kfuncs[code.imm[slot]!] ?? '' });
