@@ -1,0 +1,241 @@
+// bpfjit run: a program over nothing, one packet or a capture.
+import { listingOf, printListing } from '../jit/listing.ts';
+import { findTarget } from '../jit/targets.ts';
+import type { BpfMap } from '../runtime/maps.ts';
+import type { LoadedObject, LoadedProgram, RunResult } from '../runtime/object.ts';
+import { toHex, tryParseHex } from '../util/bytes.ts';
+import { BpfError } from '../util/error.ts';
+import { type Engines, openEngines } from './engines.ts';
+import { fileArgument, readInput, text } from './files.ts';
+import { openObject } from './object.ts';
+import { assignment, count, hexBytes, integer, readArguments, UsageError } from './usage.ts';
+import { hexDump, type Json, toJson, toText } from './values.ts';
+
+const OPTIONS = {
+  program: { type: 'string' },
+  engine: { type: 'string' },
+  packet: { type: 'string' },
+  pcap: { type: 'string' },
+  out: { type: 'string' },
+  ctx: { type: 'string', multiple: true, default: [] as string[] },
+  'ctx-raw': { type: 'string' },
+  'maps-in': { type: 'string' },
+  maps: { type: 'boolean' },
+  repeat: { type: 'string', default: '1' },
+  fuel: { type: 'string' },
+  timeout: { type: 'string' },
+  listing: { type: 'boolean' },
+  expect: { type: 'string' },
+  btf: { type: 'string' },
+  json: { type: 'boolean' },
+} as const;
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: 1 });
+  if (values.packet !== undefined && values.pcap !== undefined) throw new UsageError('--packet and --pcap exclude each other');
+  if (values.out !== undefined && values.pcap === undefined) throw new UsageError('--out goes with --pcap');
+  const engines = await openEngines(values.engine ?? (values.pcap === undefined ? 'interpreter' : 'auto'));
+  const { object, program } = await openObject(files[0]!, values.program, {
+    host: engines.host,
+    engine: engines.name,
+    ...(values.fuel === undefined ? {} : { fuel: count('fuel', values.fuel) }),
+    ...(values.timeout === undefined ? {} : { timeoutMs: count('timeout', values.timeout) }),
+    ...(values.btf === undefined ? {} : { btf: readInput(values.btf) }),
+  });
+  try {
+    if (values['maps-in'] !== undefined) fillMaps(object, values['maps-in']);
+    if (values.pcap !== undefined) {
+      const { runCapture } = await import('./run-pcap.ts');
+      return runCapture(object, program, { ...values, pcap: values.pcap, contents: () => contentsOf(object) });
+    }
+    return runOnce(object, program, values, engines);
+  } finally {
+    object.dispose();
+  }
+}
+
+interface Once {
+  readonly packet?: string | undefined;
+  readonly ctx: readonly string[];
+  readonly 'ctx-raw'?: string | undefined;
+  readonly maps?: boolean | undefined;
+  readonly repeat: string;
+  readonly listing?: boolean | undefined;
+  readonly expect?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+function runOnce(object: LoadedObject, program: LoadedProgram, values: Once, engines: Engines): number {
+  const packet = values.packet === undefined ? undefined : packetBytes(values.packet);
+  const ctx = contextOf(values);
+  const repeat = count('repeat', values.repeat, 1);
+  const interpreted = engines.name === 'interpreter';
+  const hits = interpreted && repeat === 1 ? new Uint32Array(program.program.code.slots) : undefined;
+  const options = {
+    ...(packet === undefined ? {} : { packet }),
+    ...(ctx === undefined ? {} : { ctx }),
+    ...(hits === undefined ? {} : { coverage: hits }),
+  };
+  let result = program.run(options);
+  const started = performance.now();
+  for (let i = 1; i < repeat; i++) result = program.run(options);
+  const nsPerRun = repeat === 1 ? undefined : ((performance.now() - started) * 1e6) / (repeat - 1);
+  const insns = hits?.reduce((sum, n) => sum + n, 0);
+  if (values.json === true)
+    process.stdout.write(`${JSON.stringify(resultJson(object, program, result, { packet, nsPerRun, insns }, values.maps))}\n`);
+  else process.stdout.write(resultText(object, program, result, { packet, nsPerRun, insns }, values.maps));
+  if (values.listing === true) process.stdout.write(`\n${listingText(program, engines)}`);
+  return expectation(values.expect, program, result);
+}
+
+interface Extras {
+  readonly packet: Uint8Array | undefined;
+  readonly nsPerRun: number | undefined;
+  readonly insns: number | undefined;
+}
+
+function resultText(
+  object: LoadedObject,
+  program: LoadedProgram,
+  result: RunResult,
+  { packet, nsPerRun, insns }: Extras,
+  maps: boolean | undefined,
+): string {
+  const { r0, verdict, redirect } = result;
+  const lines = [`${program.name} on ${result.engine}: ${verdict === undefined ? '' : `${verdict}, `}r0 = ${r0} (0x${r0.toString(16)})\n`];
+  if (insns !== undefined) lines.push(`${insns} instructions\n`);
+  if (nsPerRun !== undefined) lines.push(`${nsPerRun.toFixed(1)} ns a run\n`);
+  if (redirect !== undefined) lines.push(`redirect: ${toText(redirect)}\n`);
+  for (const line of result.trace) lines.push(`trace: ${line}\n`);
+  for (const event of result.events) lines.push(`event: ${event.map}, CPU ${event.cpu}\n${hexDump(event.data, '  ')}`);
+  if (packet !== undefined && result.packet !== undefined && toHex(packet) !== toHex(result.packet)) {
+    lines.push(`packet changed, ${result.packet.length} bytes\n${hexDump(result.packet, '  ')}`);
+  }
+  if (maps === true) lines.push(mapsText(object));
+  return lines.join('');
+}
+
+function resultJson(
+  object: LoadedObject,
+  program: LoadedProgram,
+  result: RunResult,
+  { packet, nsPerRun, insns }: Extras,
+  maps: boolean | undefined,
+): Json {
+  const { ctx, redirect, events, trace } = result;
+  return {
+    program: program.name,
+    engine: result.engine,
+    r0: result.r0.toString(),
+    verdict: result.verdict ?? null,
+    ...(packet === undefined || result.packet === undefined ? {} : { packet: toHex(result.packet) }),
+    ...(ctx === undefined ? {} : { ctx: toJson(ctx) }),
+    ...(redirect === undefined ? {} : { redirect: toJson(redirect) }),
+    ...(events.length === 0 ? {} : { events: toJson(events) }),
+    ...(trace.length === 0 ? {} : { trace }),
+    ...(maps === true ? { maps: contentsOf(object) } : {}),
+    stats: { nsPerRun: nsPerRun ?? null, insns: insns ?? null },
+  };
+}
+
+/** Maps and global data by name; all-zero elements of arrays are left out. */
+export function contentsOf(object: LoadedObject): { readonly [map: string]: Json } {
+  return Object.fromEntries(
+    Object.values(object.maps).map((map) => [
+      map.name,
+      shownEntries(map).map(([key, value]) => ({ key: toJson(key), value: toJson(value) })),
+    ]),
+  );
+}
+
+function mapsText(object: LoadedObject): string {
+  const lines: string[] = [];
+  for (const map of Object.values(object.maps)) {
+    // Global data is shown by variable.
+    if (map.name.startsWith('.')) continue;
+    const entries = shownEntries(map);
+    lines.push(`map ${map.name} (${map.row.name})${entries.length === 0 ? ': empty' : ''}\n`);
+    for (const [key, value] of entries) lines.push(`  ${toText(key)} -> ${toText(value)}\n`);
+  }
+  for (const [name, value] of Object.entries(object.variables)) lines.push(`${name} = ${toText(value)}\n`);
+  return lines.join('');
+}
+
+function shownEntries(map: BpfMap): readonly (readonly [unknown, unknown])[] {
+  const isArray = map.row.kept === 'array';
+  const shown: (readonly [unknown, unknown])[] = [];
+  const decoded = map.entries();
+  for (const [, bytes] of map.entriesBytes()) {
+    const entry = decoded.next().value as [unknown, unknown];
+    if (!isArray || bytes.some((byte) => byte !== 0)) shown.push(entry);
+  }
+  return shown;
+}
+
+/** JSON as `--maps --json` prints it under `maps`: `{NAME: [{key, value}]}`. */
+function fillMaps(object: LoadedObject, path: string): void {
+  let contents: unknown;
+  try {
+    contents = JSON.parse(text(readInput(path)));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new BpfError('cli/bad-json', { in: 'file', path }, error.message);
+    throw error;
+  }
+  for (const [name, entries] of Object.entries(contents as Record<string, unknown>)) {
+    const map = object.maps[name];
+    if (map === undefined)
+      throw new BpfError(
+        'cli/no-such-map',
+        { in: 'file', path },
+        `no map ${name}; the object has ${Object.keys(object.maps).join(', ') || 'none'}`,
+      );
+    if (!Array.isArray(entries)) throw new BpfError('cli/bad-maps', { in: 'file', path }, `map ${name}: expected a list of {key, value}`);
+    for (const entry of entries as { key: unknown; value: unknown }[]) map.set(fromJson(entry.key), fromJson(entry.value));
+  }
+}
+
+/** Decimal strings are 64-bit numbers, other strings of hex digits bytes. */
+function fromJson(value: unknown): unknown {
+  if (typeof value === 'string') return /^-?\d+$/.test(value) ? BigInt(value) : (tryParseHex(value) ?? value);
+  if (Array.isArray(value)) return value.map(fromJson);
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, fromJson(field)]));
+  return value;
+}
+
+/** HEX, or @FILE that holds hex text or the bytes themselves. */
+export function packetBytes(argument: string): Uint8Array {
+  if (!argument.startsWith('@')) return hexBytes('packet', argument);
+  const bytes = readInput(fileArgument('packet', argument));
+  return tryParseHex(text(bytes)) ?? bytes;
+}
+
+function contextOf(values: Once): Uint8Array | Record<string, bigint | readonly bigint[]> | undefined {
+  if (values['ctx-raw'] !== undefined) return readInput(fileArgument('ctx-raw', values['ctx-raw']));
+  if (values.ctx.length === 0) return undefined;
+  return Object.fromEntries(
+    values.ctx.map((field) => {
+      const [name, value] = assignment('ctx', field);
+      const numbers = value.split(',').map((one) => integer('ctx', one));
+      return [name, numbers.length === 1 ? numbers[0]! : numbers];
+    }),
+  );
+}
+
+function listingText(program: LoadedProgram, engines: Engines): string {
+  const image = program.image(engines.name);
+  if (image === undefined) throw new UsageError('--listing needs an engine that compiles: arm64, arm64-sim or x64');
+  const target = findTarget(image.target)!;
+  return printListing(image, listingOf(program.program, image, target));
+}
+
+function expectation(expected: string | undefined, program: LoadedProgram, result: RunResult): number {
+  if (expected === undefined) return 0;
+  const isNumber = /^-?(0[xX][0-9a-fA-F]+|\d+)$/.test(expected);
+  const met = isNumber ? BigInt.asUintN(64, integer('expect', expected)) === result.r0 : expected === result.verdict;
+  if (met) return 0;
+  process.stderr.write(
+    `error: program ${program.name}: expected ${expected}, got ${result.verdict ?? result.r0} [cli/unexpected-verdict]\n`,
+  );
+  return 1;
+}

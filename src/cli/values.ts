@@ -1,0 +1,36 @@
+// Values of maps, variables and contexts as text and as JSON: 64-bit numbers become decimal strings, bytes hex.
+import { toHex } from '../util/bytes.ts';
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+
+export function toJson(value: unknown): Json {
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Uint8Array) return toHex(value);
+  if (Array.isArray(value)) return value.map(toJson);
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, toJson(field)]));
+  return value as Json;
+}
+
+/** One line: `{packets: 1, bytes: 54}`. */
+export function toText(value: unknown): string {
+  if (typeof value === 'bigint' || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (value instanceof Uint8Array) return toHex(value, ' ');
+  if (Array.isArray(value)) return `[${value.map(toText).join(', ')}]`;
+  if (value === null || value === undefined) return '-';
+  return `{${Object.entries(value as object)
+    .map(([name, field]) => `${name}: ${toText(field)}`)
+    .join(', ')}}`;
+}
+
+/** 16 bytes a line, with offsets and the printable ones beside them. */
+export function hexDump(bytes: Uint8Array, indent: string): string {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; at += 16) {
+    const row = bytes.subarray(at, at + 16);
+    const text = Array.from(row, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');
+    lines.push(`${indent}${at.toString(16).padStart(4, '0')}  ${toHex(row, ' ').padEnd(47)}  ${text}\n`);
+  }
+  return lines.join('');
+}
