@@ -1,8 +1,11 @@
 // The engines by name, and which of them this host can run.
-import { BpfError } from '../util/error.ts';
+import { findTarget } from '../jit/targets.ts';
+import { BpfError, unreachable } from '../util/error.ts';
 import type { Engine } from './engine.ts';
 import type { Host } from './host.ts';
 import { interpreter } from './interpreter-engine.ts';
+import { jitEngine } from './jit-engine.ts';
+import { simulatedHost } from './simulated-host.ts';
 
 export const ENGINE_NAMES = ['interpreter', 'arm64', 'arm64-sim', 'x64', 'auto'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
@@ -12,9 +15,17 @@ export function engineByName(name: EngineName, host: Host | undefined): Engine {
   switch (name) {
     case 'interpreter':
       return interpreter;
+    case 'arm64-sim':
+      return jitEngine(name, findTarget('arm64')!, simulatedHost());
     case 'auto':
       return host === undefined ? interpreter : engineByName(host.target, host);
-    default:
+    case 'arm64':
+    case 'x64': {
+      const target = findTarget(name);
+      if (host?.target === name && target !== undefined) return jitEngine(name, target, host);
       throw new BpfError('runtime/engine', { in: 'option', name: 'engine' }, `the engine ${name} cannot run here`);
+    }
+    default:
+      return unreachable(name);
   }
 }

@@ -80,6 +80,8 @@ export class Home implements MapHome {
   readonly #byName = new Map<string, BpfMap>();
   /** By helper id: what is not a routine. */
   readonly helpers: Map<number, HelperFunction> = new Map();
+  /** Routines that the embedder has replaced. */
+  readonly overridden: Set<number> = new Set();
   readonly kfuncs: Map<string, HelperFunction> = new Map();
   /** Of the run that is under way. */
   trace: string[] = [];

@@ -30,7 +30,7 @@ export function loadBytes(bytes: Uint8Array, options: LoadBytesOptions = {}): Lo
 
 /** A single program, with the maps that it names. */
 export function loadProgram(input: ProgramInput, options: LoadOptions = {}): LoadedObject {
-  const program = createProgram(input);
+  const program = createProgram({ ...input, maps: (input.maps ?? []).map((map) => sized(map, options)) });
   return new LoadedObject({ name: input.name, programs: [program], maps: program.maps }, options);
 }
 
@@ -38,7 +38,7 @@ export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions =
   if (!spec.littleEndian) {
     throw new BpfError('object/big-endian', { in: 'file', path: spec.path }, 'an object for big-endian machines can be shown, not run');
   }
-  const shapes = spec.maps.map(shapeOf);
+  const shapes = spec.maps.map((map) => sized(shapeOf(map), options));
   const btf = options.btf === undefined ? undefined : parseBtf(options.btf, 'the kernel');
   const { only } = options;
   const programs: Program[] = [];
@@ -51,6 +51,11 @@ export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions =
   // A map that no engine has stands in the way only of the programs that use it.
   const maps = spec.maps.filter((map, index) => used.has(index) || isSupported(map.type)).map((map) => mapInput(spec, map));
   return new LoadedObject({ name: spec.path, programs, maps }, options);
+}
+
+/** Programs must know the size that the map will have: lookups in arrays are compiled with it. */
+function sized(map: MapShape, { mapSizes }: LoadOptions): MapShape {
+  return { ...map, maxEntries: mapSizes?.[map.name] ?? map.maxEntries };
 }
 
 /** Indexes of the maps that the program's code names. */

@@ -172,7 +172,11 @@ export class LoadedObject {
   constructor(input: ObjectInput, options: LoadOptions = {}) {
     this.name = input.name;
     this.#options = options;
-    const windowOptions: WindowOptions = options.windowBytes === undefined ? {} : { maxBytes: options.windowBytes };
+    const { host } = options;
+    const windowOptions: WindowOptions = {
+      ...(options.windowBytes === undefined ? {} : { maxBytes: options.windowBytes }),
+      ...(host === undefined ? {} : { accept: (memory) => host.accepts(memory) }),
+    };
     const window: Window = pool.take(windowOptions);
     this.clock = new Clock(options.clock);
     const { random } = options;
@@ -247,7 +251,10 @@ export class LoadedObject {
   #createHelpers(): void {
     const { home } = this;
     for (const [id, implementation] of Object.entries(COMMON_HELPERS)) home.helpers.set(Number(id), toHelper(home, implementation));
-    for (const [id, call] of Object.entries(this.#options.helpers ?? {})) home.helpers.set(Number(id), embed(call));
+    for (const [id, call] of Object.entries(this.#options.helpers ?? {})) {
+      home.helpers.set(Number(id), embed(call));
+      if (ROUTINE_HELPERS.has(Number(id))) home.overridden.add(Number(id));
+    }
     for (const [name, call] of Object.entries(this.#options.kfuncs ?? {})) home.kfuncs.set(name, embed(call));
   }
 

@@ -319,6 +319,11 @@ export class SimulatedExecutable implements Executable {
         this.r0 = x[0]!;
         return STOP.none;
       }
+      if (endedBy(window)?.reason === STOP.none) {
+        // A packet load beyond the packet: the program ends with R0 = 0.
+        this.r0 = 0n;
+        return STOP.none;
+      }
       this.#stopped = this.#stopState(stop);
       return this.#stopped.reason;
     } finally {
@@ -412,4 +417,9 @@ export class SimulatedExecutable implements Executable {
   dispose(): void {
     this.#stopped = undefined;
   }
+}
+
+/** What a stub noted during the run. */
+function endedBy(window: SimulatedWindow): SimulatedWindow['stop'] {
+  return window.stop;
 }

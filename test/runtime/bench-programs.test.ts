@@ -7,7 +7,7 @@ import { loadBytes } from '../../src/runtime/load.ts';
 import { corpus, SKIP } from '../support/corpora.ts';
 
 const GOLDEN = 0x9e3779b97f4a7c15n;
-const ENGINES = ['interpreter'] as const;
+const ENGINES = ['interpreter', 'arm64-sim'] as const;
 
 for (const engine of ENGINES) {
   test(`bench programs on ${engine}`, (t) => {
