@@ -48,12 +48,12 @@ test('the example cut off at every byte', () => {
   }
 });
 
-test('every byte of the headers set to 0, 0x7f, 0x80, 0xff', () => {
+test('every byte of the headers set to 0 and 0xff', () => {
   const bytes = objectBytes('maps.o');
   const sectionHeaders = new DataView(bytes.buffer, bytes.byteOffset).getUint32(40, true);
   const places = [...Array(64).keys(), ...Array.from({ length: bytes.length - sectionHeaders }, (_, i) => sectionHeaders + i)];
   for (const at of places) {
-    for (const value of [0, 0x7f, 0x80, 0xff]) {
+    for (const value of [0, 0xff]) {
       const damaged = bytes.slice();
       damaged[at] = value;
       attempt(damaged, `byte ${at} = ${value}`);
