@@ -314,6 +314,7 @@ function fieldValue(spec: Spec, kind: FieldKind, littleEndian: boolean, refuse: 
   let byteOffset = Math.floor(bitOffset / 8);
   let bits = 8 * byteSize;
   if (bitfieldBits > 0) {
+    if (byteSize === 0) throw refuse('btf/core-bad-access', 'a bit-field of a type of 0 bytes');
     bits = bitfieldBits;
     byteOffset = alignDown(byteOffset, byteSize);
     // The smallest aligned integer that holds the whole bit-field.

@@ -16,6 +16,8 @@ const READ_ONLY_PROGRAM = 1 << 7;
 const MMAPABLE = 1 << 10;
 const LINK = 1 << 13;
 const KEY_BYTES = 4;
+/** Longest text of a configuration value that is accepted; the kernel's own end at 4096. */
+const MAX_TEXT_BYTES = 1 << 16;
 
 /** `.data`, `.rodata`, `.bss` and those with a further name; undefined: something else. */
 function dataKind(section: ElfSection): 'data' | 'rodata' | 'bss' | undefined {
@@ -168,9 +170,33 @@ export function findExterns(elf: ElfFile, btf: Btf | undefined): Externs {
     .filter((extern) => extern.kind === 'kconfig')
     .map(({ name, offset, type }): VariableSpec => ({ name, offset, size: sizeOf(btf, type) ?? 0, type, linkage: 'extern' }))
     .sort((a, b) => a.offset - b.offset);
-  const data: DataSpec = { section: 'kconfig', initial: new Uint8Array(0), frozen: true, variables, pointers: [] };
+  const initial = kernelValues(size, variables, elf.littleEndian);
+  const data: DataSpec = { section: 'kconfig', initial, frozen: true, variables, pointers: [] };
   const spec = dataMap(KCONFIG_SECTION, size, variables, btf, data);
   return { externs: placed, bySymbol, kconfig: { spec, section: -1, offset: 0, size, valuesAt: undefined } };
+}
+
+/**
+ * What libbpf asks the running kernel, not its configuration: a recent x86-64 or arm64 one is supposed. Configuration values are 0,
+ * "not set", until the caller sets them like other variables.
+ */
+const KERNEL_VALUES: Readonly<Record<string, bigint>> = {
+  LINUX_KERNEL_VERSION: (6n << 16n) | (18n << 8n),
+  LINUX_HAS_BPF_COOKIE: 1n,
+  LINUX_HAS_SYSCALL_WRAPPER: 1n,
+};
+
+function kernelValues(size: number, variables: readonly VariableSpec[], littleEndian: boolean): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (const variable of variables) {
+    const value = KERNEL_VALUES[variable.name];
+    if (value === undefined) continue;
+    for (let i = 0; i < variable.size && i < 8; i++) {
+      const at = littleEndian ? i : variable.size - 1 - i;
+      bytes[variable.offset + at] = Number((value >> BigInt(8 * i)) & 0xffn);
+    }
+  }
+  return bytes;
 }
 
 /** Offsets in `.kconfig` as libbpf gives them: by alignment, largest first, then by size, then by name. */
@@ -179,7 +205,10 @@ function layOutKconfig(elf: ElfFile, btf: Btf, externs: readonly ExternSpec[]): 
     if (extern.kind !== 'kconfig') return [];
     const type: BtfType = resolve(btf, extern.type);
     const size = sizeOf(btf, extern.type);
-    if (size === undefined || size === 0) {
+    // A struct or the like would have no value to give, and could be of any size.
+    const isValue =
+      type.kind === 'int' || type.kind === 'enum' || type.kind === 'enum64' || (type.kind === 'array' && size! <= MAX_TEXT_BYTES);
+    if (size === undefined || size === 0 || !isValue) {
       const position = { in: 'file', path: elf.path, section: KCONFIG_SECTION } as const;
       throw new BpfError(
         'object/bad-extern',

@@ -76,6 +76,7 @@ export function findReferences(places: Places): readonly (readonly Reference[])[
           slot: at / SLOT_BYTES,
           sectionSlot: (start + at) / SLOT_BYTES,
           opcode,
+          wide,
           src: bytes[at + 1]! >> 4,
           imm: view.getInt32(at + 4, true),
           section,
@@ -104,6 +105,8 @@ interface Instruction {
   readonly slot: number;
   readonly sectionSlot: number;
   readonly opcode: number;
+  /** It has the second slot that lddw needs. */
+  readonly wide: boolean;
   readonly src: number;
   readonly imm: number;
   readonly section: ElfSection;
@@ -121,6 +124,7 @@ function relocatedReference(places: Places, instruction: Instruction, symbol: El
       `the address of ${symbol.name} is wanted in an instruction with opcode 0x${hex}, only lddw and call take one`,
     );
   }
+  if (opcode === LDDW && !instruction.wide) throw bad(places, instruction, 'lddw takes two slots, the function ends after the first');
   if (symbol.section === SHN.undef) return externReference(places, instruction, symbol);
   if (symbol.section >= SHN.loReserve) {
     throw bad(
@@ -179,8 +183,8 @@ function orUnresolved(instruction: Instruction, resolve: () => Reference): Refer
 }
 
 /** Calls within a section need no relocation. */
-function isLocalReference({ opcode, src }: Instruction): boolean {
-  return (opcode === CALL && src === PSEUDO_CALL) || (opcode === LDDW && src === PSEUDO.func);
+function isLocalReference({ opcode, wide, src }: Instruction): boolean {
+  return (opcode === CALL && src === PSEUDO_CALL) || (opcode === LDDW && wide && src === PSEUDO.func);
 }
 
 function localReference(places: Places, instruction: Instruction): Reference {

@@ -109,7 +109,7 @@ export type MapElement = { readonly index: number } & (
 /** The only value of a data map. */
 export interface DataSpec {
   readonly section: 'data' | 'rodata' | 'bss' | 'kconfig' | 'structOps';
-  /** The first bytes, the rest is zero: all of a data section, none of `.bss`. */
+  /** The first bytes, the rest is zero: all of a data section, none of `.bss`; what is known of the kernel in `.kconfig`. */
   readonly initial: Uint8Array;
   /** Constant once the programs are loaded. */
   readonly frozen: boolean;

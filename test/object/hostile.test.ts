@@ -1,6 +1,7 @@
 // Files that are cut off or damaged: a typed error, or an object that is as well formed as any; never a crash, a hang or a giant.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readElf } from '../../src/elf/read.ts';
 import { link } from '../../src/object/link.ts';
 import { load } from '../../src/object/load.ts';
 import { createProgram } from '../../src/program/program.ts';
@@ -78,6 +79,26 @@ test('random damage in what is read', () => {
     }
   }
   assert(outcomes.loaded > 100 && outcomes.refused > 100, JSON.stringify(outcomes));
+});
+
+test('an lddw of which the function has only the first slot', () => {
+  const bytes = objectBytes('legacy.o').slice();
+  const elf = readElf(bytes, 'cut.o');
+  const { index } = elf.symbols.find((symbol) => symbol.name === 'program')!;
+  const table = elf.sections.find((section) => section.name === '.symtab')!;
+  // Slots 4 and 5 are an lddw with a relocation.
+  new DataView(bytes.buffer).setBigUint64(table.offset + 24 * index + 16, 5n * 8n, true);
+  assertRefused(() => link(load(bytes, 'cut.o'), 'program'), 'object/bad-relocation', /lddw takes two slots/);
+});
+
+test('a bit-field of an integer without bytes', () => {
+  const bytes = objectBytes('core.o').slice();
+  const view = new DataView(bytes.buffer);
+  for (let at = 0; at + 12 <= bytes.length; at += 4) {
+    const isInteger = view.getUint32(at, true) === 0x01000000 && view.getUint32(at + 4, true) === 4 && view.getUint32(at + 8, true) === 32;
+    if (isInteger) view.setUint32(at + 4, 0, true);
+  }
+  assertRefused(() => link(load(bytes, 'zero.o'), 'infos'), 'btf/core-bad-access', /0 bytes/);
 });
 
 test('what is no object at all', () => {
