@@ -1,29 +1,11 @@
-// Writes the x86-64 instructions that thunks consist of. Notation and opcodes as in [SDM2]; registers by number.
+// Writes the x86-64 instructions that thunks consist of, at a known address, with labels. The bytes come from the encoder.
+import { type CodeBuffer, enc } from '../jit/x64/encode.ts';
+import { ALU } from '../jit/x64/forms.ts';
+import { REG } from '../jit/x64/registers.ts';
 import { assert } from '../util/error.ts';
 
-export const rax = 0;
-export const rcx = 1;
-export const rdx = 2;
-export const rbx = 3;
-export const rsp = 4;
-export const rbp = 5;
-export const rsi = 6;
-export const rdi = 7;
-export const r8 = 8;
-export const r9 = 9;
-export const r10 = 10;
-export const r11 = 11;
-export const r12 = 12;
-export const r13 = 13;
-export const r14 = 14;
-export const r15 = 15;
-
-/** Condition codes [SDM2 Jcc]. */
-export const CC = { b: 0x2, ae: 0x3, e: 0x4, ne: 0x5, be: 0x6, a: 0x7, s: 0x8, ns: 0x9, l: 0xc, ge: 0xd, le: 0xe, g: 0xf } as const;
-
-/** The opcode of `op r, r/m`, and the digit of `op r/m, imm32`. */
-export const OP = { add: [0x03, 0], and: [0x23, 4], sub: [0x2b, 5], xor: [0x33, 6], cmp: [0x3b, 7] } as const;
-type Op = keyof typeof OP;
+const { r10 } = REG;
+type Alu = keyof typeof ALU;
 
 /** A label: its offset once bound, and the displacement fields that wait for it. */
 export interface Label {
@@ -31,17 +13,27 @@ export interface Label {
   readonly uses: number[];
 }
 
-/** Invariant: `at` + `bytes.length` is the address of the next instruction. */
-export class X64Code {
+const fitsByte = (value: number): boolean => value >= -128 && value <= 127;
+
+/** Invariant: `at` + `length` is the address of the next instruction. A memory operand is a base register and a displacement. */
+export class X64Code implements CodeBuffer {
   readonly at: number;
-  readonly bytes: number[] = [];
+  bytes: Uint8Array = new Uint8Array(1024);
+  length = 0;
 
   constructor(at: number) {
     this.at = at;
   }
 
+  reserve(size: number): void {
+    if (this.length + size <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(2 * this.bytes.length, this.length + size));
+    grown.set(this.bytes);
+    this.bytes = grown;
+  }
+
   get offset(): number {
-    return this.bytes.length;
+    return this.length;
   }
 
   label(): Label {
@@ -49,209 +41,141 @@ export class X64Code {
   }
 
   bind(label: Label): void {
-    label.offset = this.bytes.length;
-    for (const use of label.uses) this.#patch32(use, label.offset - use - 4);
+    label.offset = this.length;
+    for (const use of label.uses) new DataView(this.bytes.buffer).setInt32(use, label.offset - use - 4, true);
     label.uses.length = 0;
   }
 
-  #patch32(at: number, value: number): void {
-    for (let i = 0; i < 4; i++) this.bytes[at + i] = (value >> (8 * i)) & 0xff;
-  }
-
-  #imm32(value: number): void {
-    assert(value >= -(2 ** 31) && value < 2 ** 32, 'a 32-bit immediate');
-    this.bytes.push(value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, (value >> 24) & 0xff);
-  }
-
-  #rex(w: number, reg: number, base: number): void {
-    const rex = (w << 3) | ((reg >> 3) << 2) | (base >> 3);
-    if (rex !== 0) this.bytes.push(0x40 | rex);
-  }
-
-  /** ModRM and displacement of [base + disp]; a base of rsp or r12 needs a SIB byte [SDM2 table 2-2]. */
-  #memory(reg: number, base: number, disp: number): void {
-    const short = disp >= -128 && disp <= 127;
-    this.bytes.push((short ? 0x40 : 0x80) | ((reg & 7) << 3) | (base & 7));
-    if ((base & 7) === 4) this.bytes.push(0x24);
-    if (short) this.bytes.push(disp & 0xff);
-    else {
-      assert(disp >= -(2 ** 31) && disp < 2 ** 31, 'a displacement');
-      this.#imm32(disp);
-    }
-  }
-
-  #memoryOp(w: number, opcode: readonly number[], reg: number, base: number, disp: number): void {
-    this.#rex(w, reg, base);
-    this.bytes.push(...opcode);
-    this.#memory(reg, base, disp);
-  }
-
-  #registerOp(w: number, opcode: readonly number[], reg: number, rm: number): void {
-    this.#rex(w, reg, rm);
-    this.bytes.push(...opcode, 0xc0 | ((reg & 7) << 3) | (rm & 7));
-  }
-
   load(reg: number, base: number, disp: number): void {
-    this.#memoryOp(1, [0x8b], reg, base, disp);
+    enc['mov r64, m64'](this, reg, base, disp);
   }
   load32(reg: number, base: number, disp: number): void {
-    this.#memoryOp(0, [0x8b], reg, base, disp);
+    enc['mov r32, m32'](this, reg, base, disp);
   }
   store(base: number, disp: number, reg: number): void {
-    this.#memoryOp(1, [0x89], reg, base, disp);
+    enc['mov m64, r64'](this, base, disp, reg);
   }
   store32(base: number, disp: number, reg: number): void {
-    this.#memoryOp(0, [0x89], reg, base, disp);
+    enc['mov m32, r32'](this, base, disp, reg);
   }
   /** 8 bytes, sign-extended. */
   storeImm(base: number, disp: number, value: number): void {
-    this.#memoryOp(1, [0xc7], 0, base, disp);
-    this.#imm32(value);
+    enc['mov m64, simm32'](this, base, disp, value);
   }
   storeImm32(base: number, disp: number, value: number): void {
-    this.#memoryOp(0, [0xc7], 0, base, disp);
-    this.#imm32(value);
+    enc['mov m32, imm32'](this, base, disp, value);
   }
   lea(reg: number, base: number, disp: number): void {
-    this.#memoryOp(1, [0x8d], reg, base, disp);
+    enc['lea r64, m'](this, reg, base, disp);
   }
   move(to: number, from: number): void {
-    this.#registerOp(1, [0x8b], to, from);
+    enc['mov r64, r64'](this, to, from);
   }
   /** Clears the upper half. */
   move32(to: number, from: number): void {
-    this.#registerOp(0, [0x8b], to, from);
+    enc['mov r32, r32'](this, to, from);
   }
   signExtend32(to: number, from: number): void {
-    this.#registerOp(1, [0x63], to, from);
+    enc['movsxd r64, r32'](this, to, from);
   }
+  /** A value below 2^53. */
   moveImm(reg: number, value: number): void {
-    if (value >= 0 && value < 2 ** 32) {
-      this.#rex(0, 0, reg);
-      this.bytes.push(0xb8 | (reg & 7));
-      this.#imm32(value);
-      return;
-    }
-    this.#rex(1, 0, reg);
-    this.bytes.push(0xb8 | (reg & 7));
-    this.#imm32(value % 2 ** 32);
-    this.#imm32(Math.floor(value / 2 ** 32));
+    if (value < 2 ** 32) enc['mov r32, imm32'](this, reg, value | 0);
+    else enc['movabs r64, imm64'](this, reg, value | 0, Math.floor(value / 2 ** 32));
   }
   /** Clears all 64 bits. */
   zero(reg: number): void {
-    this.#registerOp(0, [0x33], reg, reg);
+    enc['ALU r32, r32'](this, ALU.xor, reg, reg);
   }
-  op(name: Op, to: number, from: number): void {
-    this.#registerOp(1, [OP[name][0]], to, from);
+  op(name: Alu, to: number, from: number): void {
+    enc['ALU r64, r64'](this, ALU[name], to, from);
   }
-  opMemory(name: Op, to: number, base: number, disp: number): void {
-    this.#memoryOp(1, [OP[name][0]], to, base, disp);
+  opMemory(name: Alu, to: number, base: number, disp: number): void {
+    enc['ALU r64, m64'](this, ALU[name], to, base, disp);
   }
-  opImm(name: Op, reg: number, value: number): void {
-    this.#registerOp(1, [0x81], OP[name][1], reg);
-    this.#imm32(value);
+  opImm(name: Alu, reg: number, value: number): void {
+    if (fitsByte(value)) enc['ALU r64, simm8'](this, ALU[name], reg, value);
+    else enc['ALU r64, simm32'](this, ALU[name], reg, value);
   }
-  opImm32(name: Op, reg: number, value: number): void {
-    this.#registerOp(0, [0x81], OP[name][1], reg);
-    this.#imm32(value);
+  opImm32(name: Alu, reg: number, value: number): void {
+    if (fitsByte(value)) enc['ALU r32, simm8'](this, ALU[name], reg, value);
+    else enc['ALU r32, imm32'](this, ALU[name], reg, value);
   }
-  subMemoryImm8(base: number, disp: number, value: number): void {
-    this.#memoryOp(1, [0x83], 5, base, disp);
-    this.bytes.push(value & 0xff);
+  opMemoryImm8(name: Alu, base: number, disp: number, value: number): void {
+    enc['ALU m64, simm8'](this, ALU[name], base, disp, value);
   }
-  cmpMemory32Imm8(base: number, disp: number, value: number): void {
-    this.#memoryOp(0, [0x83], 7, base, disp);
-    this.bytes.push(value & 0xff);
-  }
-  cmpMemoryImm8(base: number, disp: number, value: number): void {
-    this.#memoryOp(1, [0x83], 7, base, disp);
-    this.bytes.push(value & 0xff);
+  compareMemory32(base: number, disp: number, value: number): void {
+    enc['ALU m32, simm8'](this, ALU.cmp, base, disp, value);
   }
   test32(a: number, b: number): void {
-    this.#registerOp(0, [0x85], a, b);
+    enc['test r32, r32'](this, a, b);
   }
   test(a: number, b: number): void {
-    this.#registerOp(1, [0x85], a, b);
+    enc['test r64, r64'](this, a, b);
   }
   /** reg = [base + disp] * value. */
-  multiplyMemoryImm(reg: number, base: number, disp: number, value: number): void {
-    this.#memoryOp(1, [0x69], reg, base, disp);
-    this.#imm32(value);
+  multiplyMemory(reg: number, base: number, disp: number, value: number): void {
+    enc['imul r64, m64, simm32'](this, reg, base, disp, value);
   }
   conditionalMove(cc: number, to: number, from: number): void {
-    this.#registerOp(1, [0x0f, 0x40 | cc], to, from);
+    enc['cmovCC r64, r64'](this, cc, to, from);
   }
   push(reg: number): void {
-    this.#rex(0, 0, reg);
-    this.bytes.push(0x50 | (reg & 7));
+    enc['push r64'](this, reg);
   }
   pushImm8(value: number): void {
-    this.bytes.push(0x6a, value & 0xff);
+    enc['push simm8'](this, value);
   }
   pop(reg: number): void {
-    this.#rex(0, 0, reg);
-    this.bytes.push(0x58 | (reg & 7));
+    enc['pop r64'](this, reg);
   }
   callRegister(reg: number): void {
-    this.#registerOp(0, [0xff], 2, reg);
+    enc['call r64'](this, reg);
   }
   jumpRegister(reg: number): void {
-    this.#registerOp(0, [0xff], 4, reg);
+    enc['jmp r64'](this, reg);
   }
   /** Direct where the target is within 2 GiB of here, else through r10. */
   call(target: number): void {
-    const displacement = target - (this.at + this.offset + 5);
-    if (Math.abs(displacement) < 2 ** 31) {
-      this.bytes.push(0xe8);
-      this.#imm32(displacement);
-    } else {
+    const displacement = target - (this.at + this.length + 5);
+    if (Math.abs(displacement) < 2 ** 31) enc['call rel32'](this, displacement);
+    else {
       this.moveImm(r10, target);
       this.callRegister(r10);
     }
   }
   jumpTo(target: number): void {
-    const displacement = target - (this.at + this.offset + 5);
-    assert(Math.abs(displacement) < 2 ** 31, 'a jump inside the code space');
-    this.bytes.push(0xe9);
-    this.#imm32(displacement);
+    enc['jmp rel32'](this, target - (this.at + this.length + 5));
   }
   jump(label: Label): void {
-    this.bytes.push(0xe9);
+    enc['jmp rel32'](this, 0);
     this.#use(label);
   }
   jumpIf(cc: number, label: Label): void {
-    this.bytes.push(0x0f, 0x80 | cc);
+    enc['jCC rel32'](this, cc, 0);
     this.#use(label);
   }
+  /** The displacement that has just been appended leads to the label. */
   #use(label: Label): void {
-    if (label.offset >= 0) this.#imm32(label.offset - this.offset - 4);
-    else {
-      label.uses.push(this.offset);
-      this.#imm32(0);
-    }
+    const at = this.length - 4;
+    if (label.offset >= 0) new DataView(this.bytes.buffer).setInt32(at, label.offset - this.length, true);
+    else label.uses.push(at);
   }
   ret(): void {
-    this.bytes.push(0xc3);
+    enc.ret(this);
   }
   syscall(): void {
-    this.bytes.push(0x0f, 0x05);
+    enc.syscall(this);
   }
-  /** 16 bytes between memory and xmm0 [SDM2 MOVUPS]. */
-  loadXmm0(base: number, disp: number): void {
-    this.#memoryOp(0, [0x0f, 0x10], 0, base, disp);
-  }
-  storeXmm0(base: number, disp: number): void {
-    this.#memoryOp(0, [0x0f, 0x11], 0, base, disp);
-  }
-  zeroXmm0(): void {
-    this.bytes.push(0x0f, 0x57, 0xc0);
-  }
-  /** rcx times 8 bytes of rax to [rdi]. */
+  /** rcx times 8 bytes of rax to [rdi], rdi advances: F3 REX.W AB [SDM2 STOS]; nothing else in this project needs a string instruction. */
   repStosq(): void {
-    this.bytes.push(0xf3, 0x48, 0xab);
+    this.reserve(3);
+    this.bytes.set([0xf3, 0x48, 0xab], this.length);
+    this.length += 3;
   }
 
   finish(): Uint8Array {
-    return Uint8Array.from(this.bytes);
+    assert(this.length <= this.bytes.length, 'the buffer holds the code');
+    return this.bytes.slice(0, this.length);
   }
 }

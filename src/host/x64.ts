@@ -4,12 +4,15 @@
 // A stop: the reason pushed on the native stack (8 bytes), the slot in r10d, the activation in r11, jump to the stop stub. A fuel check that finds the
 // slice used up: the slot in r10d, the activation in r11, the place to go on at on top of the stack, jump to the fuel stub.
 import { ACTIVATION, STOP } from '../jit/activation.ts';
+import { CC } from '../jit/x64/forms.ts';
 import { siteEncoder } from '../jit/x64/labels.ts';
+import { REG } from '../jit/x64/registers.ts';
 import type { BatchCopy, BatchLayout, LibraryPrototype, Span } from '../runtime/host.ts';
 import { assert } from '../util/error.ts';
 import { CHUNK_BYTES, type Emitter, type EntryOptions, FAULT_TABLE, FUEL_SLICE, HOST_FIELD, type SharedStubs, SIGNAL } from './stubs.ts';
-import { CC, r8, r9, r10, r11, r12, r13, r14, r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, rsp, X64Code } from './x64-code.ts';
+import { X64Code } from './x64-code.ts';
 
+const { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 } = REG;
 const A = ACTIVATION;
 const H = HOST_FIELD;
 const REGISTERS = [rax, rdi, rsi, rdx, rcx, r8, rbx, r13, r14, r15, rbp];
@@ -64,35 +67,25 @@ function callEntry(code: X64Code, { entry, places }: EntryOptions): void {
 }
 
 /** Spans up to this long are cleared by single stores. */
-const UNROLLED_BYTES = 256;
+const UNROLLED_BYTES = 128;
 
 function clear(code: X64Code, spans: readonly Span[]): void {
-  let zeroed = false;
   for (const { at, bytes } of spans) {
     assert(bytes % 8 === 0 && bytes > 0, 'a span is a multiple of 8 bytes');
-    if (bytes > UNROLLED_BYTES) {
-      code.lea(rdi, r12, at);
-      code.moveImm(rcx, bytes / 8);
-      code.zero(rax);
-      code.repStosq();
+    if (bytes <= UNROLLED_BYTES) {
+      for (let done = 0; done < bytes; done += 8) code.storeImm(r12, at + done, 0);
       continue;
     }
-    if (!zeroed) code.zeroXmm0();
-    zeroed = true;
-    let done = 0;
-    for (; done + 16 <= bytes; done += 16) code.storeXmm0(r12, at + done);
-    if (done < bytes) code.storeImm(r12, at + done, 0);
+    code.lea(rdi, r12, at);
+    code.moveImm(rcx, bytes / 8);
+    code.zero(rax);
+    code.repStosq();
   }
 }
 
 function copyTemplate(code: X64Code, { from, to, bytes }: { readonly from: number; readonly to: number; readonly bytes: number }): void {
   assert(bytes % 8 === 0, 'a template is a multiple of 8 bytes');
-  let done = 0;
-  for (; done + 16 <= bytes; done += 16) {
-    code.loadXmm0(r12, from + done);
-    code.storeXmm0(r12, to + done);
-  }
-  if (done < bytes) {
+  for (let done = 0; done < bytes; done += 8) {
     code.load(rax, r12, from + done);
     code.store(r12, to + done, rax);
   }
@@ -164,14 +157,14 @@ function batch(at: number, options: EntryOptions, layout: BatchLayout): Uint8Arr
   else code.load32(rsi, r10, layout.r2);
   callEntry(code, options);
   code.lea(r11, rsp, -STACK_AT_CALL);
-  code.cmpMemory32Imm8(r11, A.stopReason, STOP.none);
+  code.compareMemory32(r11, A.stopReason, STOP.none);
   code.load(r10, r11, H.batchNext);
   code.jumpIf(CC.ne, out);
   code.store(r10, layout.result, rax);
   for (const copy of layout.store) copyOut(code, copy);
   code.lea(r10, r10, layout.stride);
   code.store(r11, H.batchNext, r10);
-  code.subMemoryImm8(r11, H.batchLeft, 1);
+  code.opMemoryImm8('sub', r11, H.batchLeft, 1);
   code.jumpIf(CC.ne, loop);
   code.bind(out);
   leave(code);
@@ -221,9 +214,9 @@ function shared(at: number, clockGettime: number): SharedStubs {
   code.opMemory('add', rax, r11, A.fuelTotal);
   code.jumpIf(CC.s, empty);
   code.load(rcx, r11, H.stopFlag);
-  code.cmpMemory32Imm8(rcx, 0, 0);
+  code.compareMemory32(rcx, 0, 0);
   code.jumpIf(CC.ne, aborted);
-  code.cmpMemoryImm8(r11, H.deadline, 0);
+  code.opMemoryImm8('cmp', r11, H.deadline, 0);
   code.jumpIf(CC.e, refill);
   code.store(r11, H.result, rax);
   code.store(r11, H.call, r10);
@@ -239,7 +232,7 @@ function shared(at: number, clockGettime: number): SharedStubs {
   code.pop(rsp);
   code.load(r10, r11, H.call);
   code.load(rax, r11, H.result);
-  code.multiplyMemoryImm(rcx, r11, H.time, 1_000_000_000);
+  code.multiplyMemory(rcx, r11, H.time, 1_000_000_000);
   code.opMemory('add', rcx, r11, H.time + 8);
   code.opMemory('cmp', rcx, r11, H.deadline);
   code.jumpIf(CC.ge, late);
@@ -409,7 +402,7 @@ function handler(at: number, table: number): Uint8Array {
   code.jumpIf(CC.a, jumpToPrevious);
   code.jumpIf(CC.b, toDefault);
   // A signal that another process sent may be ignored, a fault of this thread may not.
-  code.cmpMemory32Imm8(rsi, SI_CODE, 0);
+  code.compareMemory32(rsi, SI_CODE, 0);
   code.jumpIf(CC.le, done);
   code.bind(toDefault);
   code.push(rdi);
@@ -422,7 +415,7 @@ function handler(at: number, table: number): Uint8Array {
   code.pop(rsi);
   code.pop(rdi);
   // A fault happens again when its instruction does; a trap, and what was sent, must be raised.
-  code.cmpMemory32Imm8(rsi, SI_CODE, 0);
+  code.compareMemory32(rsi, SI_CODE, 0);
   code.jumpIf(CC.le, raise);
   code.opImm32('cmp', rdi, SIGNAL.trap);
   code.jumpIf(CC.ne, done);

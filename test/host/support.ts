@@ -3,13 +3,18 @@ import assert from 'node:assert/strict';
 import { Arm64Code } from '../../src/host/arm64-code.ts';
 import { type NativeHost, openHost } from '../../src/host/host.ts';
 import { MAP, PROT, readMappings } from '../../src/host/native.ts';
-import { CC, r9, r10, r11, rax, rbx, rcx, rdi, rdx, rsi, rsp, X64Code } from '../../src/host/x64-code.ts';
+import { X64Code } from '../../src/host/x64-code.ts';
 import { ACTIVATION } from '../../src/jit/activation.ts';
 import { enc } from '../../src/jit/arm64/encode.ts';
 import { cond } from '../../src/jit/arm64/registers.ts';
+import { enc as x64 } from '../../src/jit/x64/encode.ts';
+import { CC } from '../../src/jit/x64/forms.ts';
+import { indexed, REG } from '../../src/jit/x64/registers.ts';
 import type { CodeRoom, Executable, ExecutableOptions, Host, HostWindow, RunPlaces } from '../../src/runtime/host.ts';
 import { BpfError } from '../../src/util/error.ts';
 import { PLACE, Window } from '../../src/window/window.ts';
+
+const { rax, rcx, rdx, rbx, rsp, rsi, rdi, r8, r9, r10, r11, r12 } = REG;
 
 /** The host, or the reason why there is none here. */
 export async function tryHost(): Promise<Host | string> {
@@ -81,8 +86,7 @@ export const load = (bench: Bench): CodeRoom =>
   bench.put(
     (code) => {
       code.move32(r10, rdi);
-      // MOV eax, [r12 + r10]
-      code.bytes.push(0x43, 0x8b, 0x04, 0x14);
+      x64['mov r32, m32'](code, rax, indexed(r12, r10), 0);
       code.ret();
     },
     (code) => {
@@ -99,8 +103,7 @@ export const store = (bench: Bench): CodeRoom =>
       code.signExtend32(r11, rsi);
       code.op('add', r10, r11);
       code.moveImm(rax, 1);
-      // MOV [r12 + r10], eax
-      code.bytes.push(0x43, 0x89, 0x04, 0x14);
+      x64['mov m32, r32'](code, indexed(r12, r10), 0, rax);
       code.ret();
     },
     (code) => {
@@ -120,9 +123,8 @@ export function countdown(bench: Bench): { readonly room: CodeRoom; readonly ent
       // common: the slow path of every check
       code.move(r11, rsp);
       code.opImm('and', r11, -16_384);
-      // JMP [r11 + fuelStub]
-      code.bytes.push(0x41, 0xff, 0x63, ACTIVATION.fuelStub);
-      while (code.offset < 64) code.bytes.push(0xcc);
+      x64['jmp m64'](code, r11, ACTIVATION.fuelStub);
+      while (code.offset < 64) x64.int3(code);
       const loop = code.label();
       const cold = code.label();
       const back = code.label();
@@ -177,7 +179,7 @@ export const callThrough = (bench: Bench, target: number): CodeRoom =>
       code.moveImm(rbx, 7);
       code.moveImm(rdx, 3);
       code.moveImm(rcx, 4);
-      code.moveImm(8, 5);
+      code.moveImm(r8, 5);
       code.call(target);
       code.op('add', rax, rbx);
       code.ret();
@@ -200,8 +202,7 @@ export const stopNow = (bench: Bench): CodeRoom =>
       code.moveImm(r10, 21);
       code.move(r11, rsp);
       code.opImm('and', r11, -16_384);
-      // JMP [r11 + stopStub]
-      code.bytes.push(0x41, 0xff, 0x63, ACTIVATION.stopStub);
+      x64['jmp m64'](code, r11, ACTIVATION.stopStub);
     },
     (code) => {
       code.moveImm(16, 21);
