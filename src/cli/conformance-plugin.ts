@@ -2,18 +2,20 @@
 // Plugin of the official bpf_conformance runner, spawned once a test: the program as hex bytes on standard input, memory as hex bytes
 // in an argument where there is any; prints R0 in hex. It imports only what a test needs: starting takes longer than running.
 import { readFileSync } from 'node:fs';
+import { Interpreter } from '../interpreter/interpret.ts';
+import type { Callee } from '../interpreter/machine.ts';
 import type { Program, ProgramInput } from '../program/program.ts';
 import { createProgram } from '../program/program.ts';
-import { openRawMachine, RAW_ENGINES, type RawEngine } from '../runtime/raw.ts';
 import { tryParseHex } from '../util/bytes.ts';
-import { PLACE } from '../window/window.ts';
+import { Regions } from '../window/regions.ts';
+import { PLACE, Window } from '../window/window.ts';
 import { CONFORMANCE_FUEL, CONFORMANCE_HELPERS } from './conformance-helpers.ts';
 
-const USAGE = `usage: bpfjit-conformance-plugin [MEMORY] [--engine ${RAW_ENGINES.join('|')}] [--jit | --interpret] [--elf [true|false]] [--program NAME] < HEX\n`;
+const USAGE = 'usage: bpfjit-conformance-plugin [MEMORY] [--engine E] [--jit | --interpret] [--elf [true|false]] [--program NAME] < HEX\n';
 
 interface Request {
   readonly memory: Uint8Array;
-  readonly engine: RawEngine;
+  readonly engine: string;
   readonly isElf: boolean;
   /** Of an object with several; default: its first. */
   readonly program: string | undefined;
@@ -36,7 +38,7 @@ function parseRequest(argv: readonly string[]): Request {
     if (word === '--engine') engine = value();
     else if (word === '--program') program = value();
     else if (word === '--interpret') engine = 'interpreter';
-    else if (word === '--jit') engine = RAW_ENGINES.find((name) => name !== 'interpreter') ?? 'interpreter';
+    else if (word === '--jit') engine = 'auto';
     else if (word === '--elf') isElf = inline === undefined ? !['false', '0'].includes(bareBoolean(argv, i) ?? '') : inline !== 'false';
     else if (word.startsWith('--')) throw new UsageFailure(`unknown option ${word}`);
     else if (['true', 'false', '0', '1'].includes(word) && argv[i - 1] === '--elf') continue;
@@ -47,9 +49,7 @@ function parseRequest(argv: readonly string[]): Request {
       memory = bytes;
     }
   }
-  const known = RAW_ENGINES.find((name) => name === engine);
-  if (known === undefined) throw new UsageFailure(`no engine ${engine}; there is ${RAW_ENGINES.join(', ')}`);
-  return { memory: memory ?? new Uint8Array(0), engine: known, isElf, program };
+  return { memory: memory ?? new Uint8Array(0), engine, isElf, program };
 }
 
 function splitOption(word: string): readonly [string, string | undefined] {
@@ -76,22 +76,49 @@ async function fromElf(bytes: Uint8Array, wanted: string | undefined): Promise<P
   return { ...link(collection, wanted ?? collection.programs[0]?.name), maps: collection.maps };
 }
 
+/** R1 = memory, 0 where there is none; R2 = its length. */
+async function run({ engine, memory }: Request, program: Program): Promise<bigint> {
+  const r1 = memory.length === 0 ? 0 : PLACE.packet;
+  if (engine === 'interpreter') return interpret(program, memory, r1);
+  const [{ openEngines }, { engineByName }, { RawMachine }] = await Promise.all([
+    import('./engines.ts'),
+    import('../runtime/engines.ts'),
+    import('../runtime/raw.ts'),
+  ]);
+  const { name, host } = await openEngines(engine);
+  const machine = new RawMachine(engineByName(name, host), { helpers: CONFORMANCE_HELPERS, host });
+  machine.regions.add({ name: 'the memory', start: PLACE.packet, end: PLACE.packet + memory.length });
+  machine.window.write(PLACE.packet, memory);
+  const packet = { pointer: PLACE.packet, length: memory.length };
+  return machine.load(program).run({ r1, r2: memory.length, fuel: CONFORMANCE_FUEL, packet });
+}
+
+/** Without the runtime, whose modules would take longer to load than the test to run. */
+function interpret(program: Program, memory: Uint8Array, r1: number): bigint {
+  const window = new Window();
+  const regions = new Regions((pointer) => window.u32(pointer));
+  regions.add({ name: 'the memory', start: PLACE.packet, end: PLACE.packet + memory.length });
+  window.write(PLACE.packet, memory);
+  const helper = (id: number): Callee | undefined => {
+    const call = CONFORMANCE_HELPERS[id];
+    return call && { kind: 'host', call: ({ registers: r }) => void (r[0] = call(r[1]!, r[2]!, r[3]!, r[4]!, r[5]!)) };
+  };
+  const links = { map: () => 0, mapValue: () => 0, helper, kfunc: () => undefined, tailTarget: () => undefined };
+  const state = {
+    fuel: CONFORMANCE_FUEL, deadline: Infinity, now: () => 0, tailCalls: 0, depth: 0, packet: PLACE.packet, packetLength: memory.length,
+    instructions: 0,
+  }; // biome-ignore format: a record
+  return new Interpreter({ program, window, regions, links }).run(state, BigInt(r1), BigInt(memory.length));
+}
+
 try {
   const request = parseRequest(process.argv.slice(2));
   const program = await readProgram(request);
-  const machine = await openRawMachine(request.engine);
-  const { memory } = request;
-  machine.regions.add({ name: 'the memory', start: PLACE.packet, end: PLACE.packet + memory.length });
-  machine.window.write(PLACE.packet, memory);
-  const r0 = machine.load(program, { helpers: CONFORMANCE_HELPERS }).run({
-    r1: memory.length === 0 ? 0 : PLACE.packet,
-    r2: memory.length,
-    fuel: CONFORMANCE_FUEL,
-    packet: { pointer: PLACE.packet, length: memory.length },
-  });
+  const r0 = await run(request, program);
   process.stdout.write(`${r0.toString(16)}\n`);
 } catch (error) {
   // The runner compares the text with what a test expects: nothing around the message.
-  process.stderr.write(`${(error as Error).message}\n${error instanceof UsageFailure ? USAGE : ''}`);
-  process.exitCode = error instanceof UsageFailure ? 2 : 1;
+  const isUsage = error instanceof UsageFailure || (error as Error).name === 'UsageError';
+  process.stderr.write(`${(error as Error).message}\n${isUsage ? USAGE : ''}`);
+  process.exitCode = isUsage ? 2 : 1;
 }

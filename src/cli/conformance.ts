@@ -6,11 +6,13 @@ import { KIND } from '../isa/code.ts';
 import { encodingAt } from '../isa/codec.ts';
 import type { Group } from '../isa/opcodes.ts';
 import { createProgram, type Program } from '../program/program.ts';
-import { openRawMachine, type RawMachine, rawEngine } from '../runtime/raw.ts';
+import { engineByName } from '../runtime/engines.ts';
+import { RawMachine } from '../runtime/raw.ts';
 import { BpfError, printPosition } from '../util/error.ts';
 import { BpfStopped } from '../util/stopped.ts';
 import { PLACE } from '../window/window.ts';
 import { CONFORMANCE_FUEL, CONFORMANCE_HELPERS } from './conformance-helpers.ts';
+import { openEngines } from './engines.ts';
 import { Progress } from './progress.ts';
 import { readArguments, UsageError } from './usage.ts';
 
@@ -35,10 +37,10 @@ const MAX_MEMORY = PLACE.packetEnd - PLACE.packet;
 export async function conformance(argv: readonly string[]): Promise<number> {
   const options = { engine: { type: 'string' }, json: { type: 'boolean' } } as const;
   const { values, files } = readArguments(argv, options, { min: 1, max: Infinity });
-  const engine = rawEngine(values.engine ?? 'interpreter');
+  const { name, host } = await openEngines(values.engine ?? 'interpreter');
   const paths = files.flatMap(dataFiles);
   if (paths.length === 0) throw new UsageError(`no .data file in ${files.join(', ')}`);
-  const machine = await openRawMachine(engine);
+  const machine = new RawMachine(engineByName(name, host), { helpers: CONFORMANCE_HELPERS, host });
   const progress = new Progress('files', paths.length);
   const results = paths.map((file) => {
     progress.step();
@@ -108,7 +110,7 @@ export function runProgram(machine: RawMachine, program: Program, memory: Uint8A
     const packet = { pointer: PLACE.packet, length: memory.length };
     // The suite has r1 = 0 where a test has no memory.
     const r1 = memory.length === 0 ? 0 : PLACE.packet;
-    return machine.load(program, { helpers: CONFORMANCE_HELPERS }).run({ r1, r2: memory.length, fuel: CONFORMANCE_FUEL, packet });
+    return machine.load(program).run({ r1, r2: memory.length, fuel: CONFORMANCE_FUEL, packet });
   } finally {
     machine.regions.remove(region);
   }

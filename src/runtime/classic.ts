@@ -4,7 +4,7 @@ import type { ClassicInstruction } from '../classic/decode.ts';
 import { CLASSIC_HELPER, translateClassic } from '../classic/translate.ts';
 import { encode } from '../isa/codec.ts';
 import { createProgram, type Program } from '../program/program.ts';
-import { BpfError } from '../util/error.ts';
+import { assert, BpfError } from '../util/error.ts';
 import type { Region } from '../window/regions.ts';
 import { PLACE } from '../window/window.ts';
 import type { HostCall } from './host.ts';
@@ -40,14 +40,15 @@ const HELPER_CPU = 8;
 
 /** The packet and its context in a machine's window, one packet after the other. */
 export class Skb {
-  readonly #machine: RawMachine;
-  readonly #packet: Region;
-  readonly #context: Region;
+  #machine: RawMachine | undefined;
+  #packet: Region | undefined;
+  #context: Region | undefined;
   data: Uint8Array = new Uint8Array(0);
   fields: SkbFields = {};
   #random = 1;
 
-  constructor(machine: RawMachine) {
+  /** A machine is made with `helpers`; then it can be attached. */
+  attach(machine: RawMachine): void {
     this.#machine = machine;
     this.#packet = machine.regions.add({ name: 'the packet', start: PLACE.packet, end: PLACE.packet });
     this.#context = machine.regions.add({ name: 'the context', start: PLACE.context, end: PLACE.context });
@@ -58,6 +59,7 @@ export class Skb {
     if (data.length > MAX_PACKET) {
       throw new BpfError('runtime/packet-too-large', { in: 'packet', index: 0 }, `${data.length} bytes, at most ${MAX_PACKET} fit`);
     }
+    assert(this.#machine !== undefined && this.#packet !== undefined && this.#context !== undefined, 'attached');
     const { window, regions } = this.#machine;
     this.data = data;
     this.fields = fields;

@@ -1,25 +1,12 @@
-// Raw programs, without objects and their contexts: bytes in the window, helpers given as functions. What the conformance commands and
-// test suites run on; one list of engines for all of them.
-import { Interpreter } from '../interpreter/interpret.ts';
-import { type Callee, FIRST_HANDLE, type RunState } from '../interpreter/machine.ts';
+// Raw programs, without an object around them: bytes in a window, and helpers that are functions of five numbers. What classic filters,
+// the conformance commands and the test suites run on, on any engine.
+import type { Callee, RunState } from '../interpreter/machine.ts';
 import type { Program } from '../program/program.ts';
-import { assert, BpfError } from '../util/error.ts';
-import { Regions } from '../window/regions.ts';
 import { PLACE, Window } from '../window/window.ts';
-import type { HostCall } from './host.ts';
-
-export type RawEngine = 'interpreter';
-export const RAW_ENGINES: readonly RawEngine[] = ['interpreter'];
-
-/** What the program's references lead to. Ids of helpers are below FIRST_HANDLE or above any number of functions. */
-export interface RawLinks {
-  readonly helpers?: Readonly<Record<number, HostCall>>;
-  /** Pointers to the descriptor and to the first value of map `index`. */
-  readonly map?: (index: number) => number;
-  readonly mapValue?: (index: number) => number;
-  /** The program in slot `index` of the program array that `map` points at. */
-  readonly tailTarget?: (map: number, index: number) => RawProgram | undefined;
-}
+import type { Engine, EngineObject, Runnable } from './engine.ts';
+import { COMMON_HELPERS, toHelper } from './helpers.ts';
+import { Clock, Home, seededRandom } from './home.ts';
+import type { Host, HostCall } from './host.ts';
 
 export interface RawRun {
   readonly r1: number;
@@ -47,89 +34,101 @@ export interface RawProgram {
   readonly compiledBytes: number | undefined;
 }
 
-export interface RawMachine {
-  readonly engine: RawEngine;
-  readonly window: Window;
-  /** What the interpreter lets a program touch; other engines do not look. */
-  readonly regions: Regions;
-  load(program: Program, links?: RawLinks): RawProgram;
+export interface RawOptions {
+  /** They come before the runtime's own of the same id. */
+  readonly helpers?: Readonly<Record<number, HostCall>>;
+  /** Offer the runtime's own helpers too. Default false. */
+  readonly commonHelpers?: boolean;
+  /** Runs images natively, where the engine does. */
+  readonly host?: Host | undefined;
 }
 
-export function rawEngine(name: string): RawEngine {
-  const known = RAW_ENGINES.find((engine) => engine === name);
-  if (known !== undefined) return known;
-  throw new BpfError(
-    'runtime/engine',
-    { in: 'option', name: 'engine' },
-    `no engine ${name} for raw programs; there is ${RAW_ENGINES.join(', ')}`,
-  );
-}
+/** One window, and the programs loaded into it. Invariant: `numbers` of a program stay valid as long as the machine. */
+export class RawMachine {
+  readonly engine: string;
+  readonly home: Home;
+  readonly #engine: Engine;
+  /** By number in program arrays; 0 is an empty slot. */
+  readonly #numbered: (Program | undefined)[] = [undefined];
+  #object: EngineObject | undefined;
 
-export async function openRawMachine(engine: RawEngine): Promise<RawMachine> {
-  switch (engine) {
-    case 'interpreter':
-      return interpreting();
+  constructor(engine: Engine, options: RawOptions = {}) {
+    const { host } = options;
+    this.engine = engine.name;
+    this.#engine = engine;
+    const window = new Window(host === undefined ? {} : { accept: (memory) => host.accepts(memory) });
+    this.home = new Home(window, { cpus: 1, clock: new Clock(0n), random: seededRandom(1) });
+    if (options.commonHelpers === true) {
+      for (const [id, implementation] of Object.entries(COMMON_HELPERS))
+        this.home.helpers.set(Number(id), toHelper(this.home, implementation));
+    }
+    for (const [id, call] of Object.entries(options.helpers ?? {})) this.home.helpers.set(Number(id), calleeOf(call));
+  }
+
+  get window(): Window {
+    return this.home.window;
+  }
+
+  get regions(): Home['regions'] {
+    return this.home.regions;
+  }
+
+  /** What a program array holds for this program. */
+  numberOf(program: Program): number {
+    const known = this.#numbered.indexOf(program);
+    return known < 0 ? this.#numbered.push(program) - 1 : known;
+  }
+
+  load(program: Program): RawProgram {
+    this.#object ??= this.#engine.open(this.home, (number) => this.#numbered[number]);
+    return new Loaded(this.home, program, this.#object.prepare(program));
+  }
+
+  /** Gives back the code of all programs; they are dead then. */
+  unload(): void {
+    this.#object?.dispose();
+    this.#object = undefined;
   }
 }
 
-function interpreting(): RawMachine {
-  const window = new Window();
-  const regions = new Regions((pointer) => window.u32(pointer));
-  return { engine: 'interpreter', window, regions, load: (program, links = {}) => new Interpreted(window, regions, program, links) };
-}
-
-class Interpreted implements RawProgram {
+class Loaded implements RawProgram {
   readonly program: Program;
-  readonly compiledBytes = undefined;
-  readonly interpreter: Interpreter;
-  readonly #window: Window;
+  readonly #home: Home;
+  readonly #runnable: Runnable;
   readonly #state: RunState = {
-    fuel: 0, deadline: Infinity, now: () => 0, tailCalls: 0, depth: 0, packet: 0, packetLength: 0, instructions: 0,
+    fuel: 0, deadline: Infinity, now: () => performance.now(), tailCalls: 0, depth: 0, packet: 0, packetLength: 0, packetNetwork: 0,
+    instructions: 0,
   }; // biome-ignore format: a record
 
-  constructor(window: Window, regions: Regions, program: Program, links: RawLinks) {
+  constructor(home: Home, program: Program, runnable: Runnable) {
+    this.#home = home;
     this.program = program;
-    this.#window = window;
-    const callees = new Map(Object.entries(links.helpers ?? {}).map(([id, call]) => [Number(id), calleeOf(call)]));
-    this.interpreter = new Interpreter({
-      program,
-      window,
-      regions,
-      links: {
-        map: links.map ?? (() => 0),
-        mapValue: links.mapValue ?? (() => 0),
-        helper: (id) => callees.get(id),
-        kfunc: () => undefined,
-        tailTarget(map, index) {
-          const target = links.tailTarget?.(Number(map), index);
-          if (target === undefined) return undefined;
-          assert(target instanceof Interpreted, 'tail calls stay on one engine');
-          return target.interpreter;
-        },
-      },
-    });
+    this.#runnable = runnable;
   }
 
   get fuelLeft(): number {
     return this.#state.fuel;
   }
 
+  get compiledBytes(): number | undefined {
+    return this.#runnable.image?.size;
+  }
+
   run({ r1, r2, fuel = Infinity, packet }: RawRun): bigint {
     const state = this.#state;
-    this.#window.zero(PLACE.stackBottom, PLACE.stackTop - PLACE.stackBottom);
+    this.#home.window.zero(PLACE.stackBottom, PLACE.stackTop - PLACE.stackBottom);
     state.fuel = fuel;
     state.tailCalls = 0;
     state.depth = 0;
     state.packet = packet?.pointer ?? 0;
     state.packetLength = packet?.length ?? 0;
     state.packetNetwork = packet?.network ?? 0;
-    return this.interpreter.run(state, BigInt(r1), BigInt(r2));
+    return this.#runnable.run({ r1, r2, state, timeoutMs: 0 });
   }
 }
 
-function calleeOf(call: HostCall): Callee {
-  return { kind: 'host', call: ({ registers: r }) => void (r[0] = call(r[1]!, r[2]!, r[3]!, r[4]!, r[5]!)) };
+function calleeOf(call: HostCall): (Callee & { kind: 'host' })['call'] {
+  return ({ registers: r }) => {
+    r[0] = call(r[1]!, r[2]!, r[3]!, r[4]!, r[5]!);
+  };
 }
-
-/** The first id of a helper that cannot be mistaken for a code handle, and the other way round. */
-export const HELPER_IDS_END: number = FIRST_HANDLE;

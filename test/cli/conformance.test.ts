@@ -71,8 +71,8 @@ test('conformance: usage', (t) => {
   assert.equal(run('main', ['conformance', folder]).status, 2, 'no test in the folder');
   assert.equal(run('main', ['conformance', join(folder, 'absent.data')]).status, 1);
   const { status, stderr } = run('main', ['conformance', folder, '--engine', 'steam']);
-  assert.equal(status, 1);
-  assert.match(stderr, /no engine steam/);
+  assert.equal(status, 2);
+  assert.match(stderr, /--engine takes interpreter,.* got "steam"/);
 });
 
 const EXIT = '95 00 00 00 00 00 00 00';
@@ -91,7 +91,7 @@ test('plugin: failures have their message on standard error', () => {
   for (const [args, input, message] of [
     [[], 'b7 00', /8-byte slots/],
     [[], 'zz', /not hex/],
-    [['--engine', 'steam'], EXIT, /no engine steam/],
+    [['--engine', 'steam'], EXIT, /--engine takes .* got "steam"/],
     [['--unknown'], EXIT, /unknown option --unknown/],
     [['xyz'], EXIT, /hex bytes/],
     [[], `79 10 00 00 00 00 00 00 ${EXIT}`, /read of 8 bytes/],

@@ -1,11 +1,24 @@
 // What the suites' commands have in common: arguments, engines, counts.
 import { parseArgs } from 'node:util';
-import { openRawMachine, RAW_ENGINES, type RawMachine, rawEngine } from '../../src/runtime/raw.ts';
+import { openEngines } from '../../src/cli/engines.ts';
+import type { Engine } from '../../src/runtime/engine.ts';
+import { type EngineName, engineByName } from '../../src/runtime/engines.ts';
+import type { Host } from '../../src/runtime/host.ts';
+import { BpfError } from '../../src/util/error.ts';
 import { corpus } from '../support/corpora.ts';
+
+/** Every engine that this machine may be able to run. */
+const ENGINES: readonly EngineName[] = process.arch === 'arm64' ? ['interpreter', 'arm64'] : ['interpreter', 'arm64-sim', 'x64'];
+
+export interface OpenedEngine {
+  readonly engine: Engine;
+  /** Undefined where the engine needs none. */
+  readonly host: Host | undefined;
+}
 
 export interface SuiteArguments {
   readonly path: string;
-  readonly machines: readonly RawMachine[];
+  readonly engines: readonly OpenedEngine[];
 }
 
 /** `[PATH] [--engine E]...`: default the corpus, every engine that this host can run. */
@@ -16,16 +29,17 @@ export async function suiteArguments(defaultPath: string): Promise<SuiteArgument
     process.stderr.write(`skipped: ../shared/corpora/${defaultPath} is absent; give a PATH\n`);
     process.exit(0);
   }
-  const machines: RawMachine[] = [];
-  for (const engine of values.engine?.map(rawEngine) ?? RAW_ENGINES) {
+  const engines: OpenedEngine[] = [];
+  for (const name of values.engine ?? ENGINES) {
     try {
-      machines.push(await openRawMachine(engine));
+      const opened = await openEngines(name);
+      engines.push({ engine: engineByName(opened.name, opened.host), host: opened.host });
     } catch (error) {
-      if (values.engine !== undefined) throw error;
-      process.stdout.write(`${engine}: not here: ${(error as Error).message}\n`);
+      if (values.engine !== undefined || !(error instanceof BpfError)) throw error;
+      process.stdout.write(`${name}: not here: ${error.message}\n`);
     }
   }
-  return { path, machines };
+  return { path, engines };
 }
 
 /** Counts of one engine, by what was asked. */
@@ -59,11 +73,11 @@ export class Report {
 }
 
 /** Runs `check` on each engine; exit status 1 where anything was wrong. */
-export function runSuite(machines: readonly RawMachine[], check: (machine: RawMachine, report: Report) => void): void {
-  for (const machine of machines) {
-    const report = new Report(machine.engine);
+export function runSuite(engines: readonly OpenedEngine[], check: (engine: OpenedEngine, report: Report) => void): void {
+  for (const engine of engines) {
+    const report = new Report(engine.engine.name);
     const start = performance.now();
-    check(machine, report);
+    check(engine, report);
     report.print(performance.now() - start);
     if (report.failures > 0) process.exitCode = 1;
   }
