@@ -73,29 +73,39 @@ export class NativeExecutable implements Executable {
 
   setFuel(slots: number): void {
     assert(slots >= 0, 'fuel');
-    this.#fuel = Math.min(Math.floor(slots), ENDLESS);
+    const fuel = Math.min(Math.floor(slots), ENDLESS);
+    if (fuel === this.#fuel) return;
+    this.#fuel = fuel;
     this.#changed();
   }
 
   setTimeout(milliseconds: number): void {
+    if (milliseconds === this.#timeoutMs) return;
     this.#timeoutMs = milliseconds;
     this.#changed();
   }
 
   setStopFlag(flag: Int32Array | undefined): void {
+    if (flag === this.#stopFlag) return;
     this.#stopFlag = flag;
     this.#changed();
   }
 
   setCpu(id: number): void {
+    if (id === this.#cpu) return;
     this.#cpu = id;
     this.#changed();
   }
 
   setPacket(pointer: number, length: number): void {
+    if (pointer === this.#packet && length === this.#packetLength) return;
     this.#packet = pointer;
     this.#packetLength = length;
-    this.#changed();
+    for (const { owner, words } of this.window.host.activations) {
+      if (owner !== this) continue;
+      words[A.packet / 4] = pointer;
+      words[A.packetLength / 4] = length;
+    }
   }
 
   /** Activations take the settings over when the next run starts. */
@@ -219,6 +229,8 @@ export class NativeExecutable implements Executable {
       }
     } finally {
       host.depth = depth;
+      // The loop has put its own packets into the block.
+      if (layout.legacy !== undefined) activation.owner = undefined;
     }
     return done;
   }
