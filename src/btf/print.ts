@@ -47,10 +47,10 @@ function declare(btf: Btf, id: TypeId, inner: string, depth: number): string {
       return join(type.name, inner);
     case 'struct':
     case 'union':
-      return join(tag(type.kind, type.name), inner);
+      return join(tag(type.kind, type.name || '{...}'), inner);
     case 'enum':
     case 'enum64':
-      return join(tag('enum', type.name), inner);
+      return join(tag('enum', type.name || '{...}'), inner);
     case 'fwd':
       return join(tag(type.union ? 'union' : 'struct', type.name), inner);
     case 'ptr': {

@@ -1,5 +1,5 @@
 // bpfjit info: what a file holds. Programs with what they call and use, maps, global variables.
-import { typeName } from '../btf/name.ts';
+import { printDeclaration } from '../btf/print.ts';
 import { KIND, PSEUDO } from '../isa/code.ts';
 import type { CollectionSpec, MapSpec } from '../object/spec.ts';
 import type { Program } from '../program/program.ts';
@@ -99,7 +99,7 @@ function describe(program: Program): Omit<ProgramInfo, 'type'> {
 }
 
 function mapInfo({ btf }: CollectionSpec, map: MapSpec): MapInfo {
-  const named = (id: number): string => (btf === undefined || id === 0 ? '' : typeName(btf, id));
+  const named = (id: number): string => (btf === undefined || id === 0 ? '' : printDeclaration(btf, id));
   return {
     name: map.name,
     type: mapTypeName(map.type),

@@ -14,7 +14,7 @@ export const SHN = { undef: 0, loReserve: 0xff00, xindex: 0xffff } as const;
 export const STB = { local: 0, global: 1, weak: 2 } as const;
 /** Symbol types. */
 export const STT = { noType: 0, object: 1, func: 2, section: 3, file: 4 } as const;
-/** Relocation types of BPF, as clang emits them. [LLVM BPF relocations] */
+/** Relocation types of BPF, as clang emits them. [llvm_reloc] */
 export const R_BPF = { none: 0, insn64: 1, abs64: 2, abs32: 3, nodyld32: 4, insn32: 10 } as const;
 
 export interface ElfSection {

@@ -2,6 +2,7 @@
 import { alignOf, type Btf, type BtfType, findSection, resolve, sizeOf, type TypeId, typeById } from '../btf/types.ts';
 import { type ElfFile, type ElfSection, type ElfSymbol, inSection, SHF, SHN, SHT, STB, STT } from '../elf/read.ts';
 import { MAP_TYPE } from '../spec/map-types.ts';
+import { MAP_FLAG } from '../spec/maps.ts';
 import { BpfError } from '../util/error.ts';
 import { PLAIN_MAP, type PlacedMap } from './maps.ts';
 import type { DataSpec, ExternSpec, MapSpec, VariableSpec } from './spec.ts';
@@ -11,10 +12,6 @@ const KSYMS_SECTION = '.ksyms';
 /** Global variables of an arena, the only address space besides the default one. */
 export const ARENA_SECTION = '.addr_space.1';
 
-/** BPF_F_RDONLY_PROG, BPF_F_MMAPABLE, BPF_F_LINK. [uapi bpf.h] */
-const READ_ONLY_PROGRAM = 1 << 7;
-const MMAPABLE = 1 << 10;
-const LINK = 1 << 13;
 const KEY_BYTES = 4;
 /** Longest text of a configuration value that is accepted; the kernel's own end at 4096. */
 const MAX_TEXT_BYTES = 1 << 16;
@@ -66,7 +63,7 @@ export function structOpsMaps(elf: ElfFile, btf: Btf | undefined): readonly Plac
         keySize: KEY_BYTES,
         valueSize: size,
         maxEntries: 1,
-        flags: section.name.endsWith('.link') ? LINK : 0,
+        flags: section.name.endsWith('.link') ? MAP_FLAG.link : 0,
         valueType: type,
         data: {
           section: 'structOps',
@@ -93,7 +90,7 @@ function dataMap(name: string, size: number, variables: readonly VariableSpec[],
     keySize: KEY_BYTES,
     valueSize: size,
     maxEntries: 1,
-    flags: (data.frozen ? READ_ONLY_PROGRAM : 0) | (visible ? MMAPABLE : 0),
+    flags: (data.frozen ? MAP_FLAG.readOnlyProgram : 0) | (visible ? MAP_FLAG.mmapable : 0),
     valueType: Math.max(0, valueType),
     data,
   };

@@ -46,9 +46,9 @@ export interface LinkedFunction {
   readonly type: number;
 }
 
-/** Most slots that a program may have, as in the kernel (BPF_COMPLEXITY_LIMIT_INSNS). [linux/bpf.h] */
+/** Most slots that a program may have, as in the kernel (BPF_COMPLEXITY_LIMIT_INSNS). */
 const MAX_SLOTS = 1_000_000;
-/** Value of a kfunc call's src field. [RFC9669 5.2 and uapi bpf.h] */
+/** Value of a kfunc call's src field. [uapi bpf.h] */
 const PSEUDO_KFUNC = 2;
 
 /** Links the program of that name, or the only one. */

@@ -2,6 +2,7 @@
 import { type Btf, type BtfMember, findSection, resolve, sizeOf, type TypeId, typeById } from '../btf/types.ts';
 import { type ElfFile, type ElfSection, holdsCode, inSection, SHT, STT } from '../elf/read.ts';
 import { MAP_TYPE } from '../spec/map-types.ts';
+import { MAP_FLAG } from '../spec/maps.ts';
 import { ByteReader } from '../util/bytes.ts';
 import { BpfError } from '../util/error.ts';
 import type { MapSpec } from './spec.ts';
@@ -221,7 +222,7 @@ export function legacyMaps(elf: ElfFile): readonly PlacedMap[] {
           valueSize: field(2),
           maxEntries: field(3),
           flags: field(4),
-          numaNode: size === 28 && (field(4) & NUMA_NODE) !== 0 ? field(6) : undefined,
+          numaNode: size === 28 && (field(4) & MAP_FLAG.numaNode) !== 0 ? field(6) : undefined,
           pinning: (isIproute2 && field(6) !== 0) || (size >= 64 && field(5) !== 0) ? 'byName' : 'none',
         },
         section: section.index,
@@ -248,8 +249,6 @@ export function isLegacyMapSection(name: string): boolean {
 
 /** How an old definition names the inner map. */
 type InnerOf = { readonly by: 'index'; readonly index: number } | { readonly by: 'id'; readonly id: number };
-/** BPF_F_NUMA_NODE. [uapi bpf.h] */
-const NUMA_NODE = 1 << 2;
 
 function badMap(elf: ElfFile, section: ElfSection, name: string, message: string): BpfError {
   return new BpfError('object/bad-map', inSection(elf.path, section), `map ${name || 'without a name'} ${message}`);

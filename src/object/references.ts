@@ -139,7 +139,7 @@ function relocatedReference(places: Places, instruction: Instruction, symbol: El
       throw bad(places, instruction, `call of ${symbol.name} with src ${instruction.src}, calls of functions have ${PSEUDO_CALL}`);
     }
     if (!holdsCode(target)) throw bad(places, instruction, `call of ${symbol.name} in ${target.name}, which holds no code`);
-    // Calls of static functions name their section, and imm the distance in slots from its start. [LLVM BPF relocations]
+    // Calls of static functions name their section, and imm the distance in slots from its start. [llvm_reloc]
     const offset = symbol.value + (addend ?? (imm + 1) * SLOT_BYTES);
     return { slot, kind: 'call', function: functionAt(places, instruction, target.index, offset) };
   }

@@ -1,4 +1,5 @@
 // Map types of [uapi bpf.h] and how the runtime keeps each: one row a type. No code but lookups in the tables.
+import { MAP_TYPE, type MapTypeName } from './map-types.ts';
 
 /** How elements are stored; the numbers are those of runtime/routines/map.h. */
 export const STORE = { none: 0, array: 1, hash4: 2, hash8: 3, hash: 4, lpm: 5 } as const;
@@ -18,41 +19,47 @@ export interface MapTypeRow {
   readonly ofMaps?: boolean;
 }
 
-export const MAP_TYPES: readonly MapTypeRow[] = [
-  { type: 1, name: 'hash', kept: 'hash' },
-  { type: 2, name: 'array', kept: 'array' },
-  { type: 3, name: 'prog_array', kept: 'programs' },
-  { type: 4, name: 'perf_event_array', kept: 'events' },
-  { type: 5, name: 'percpu_hash', kept: 'hash', perCpu: true },
-  { type: 6, name: 'percpu_array', kept: 'array', perCpu: true },
-  { type: 7, name: 'stack_trace', kept: 'refused' },
-  { type: 8, name: 'cgroup_array', kept: 'targets' },
-  { type: 9, name: 'lru_hash', kept: 'hash', lru: true },
-  { type: 10, name: 'lru_percpu_hash', kept: 'hash', lru: true, perCpu: true },
-  { type: 11, name: 'lpm_trie', kept: 'lpm' },
-  { type: 12, name: 'array_of_maps', kept: 'array', ofMaps: true },
-  { type: 13, name: 'hash_of_maps', kept: 'hash', ofMaps: true },
-  { type: 14, name: 'devmap', kept: 'targets' },
-  { type: 15, name: 'sockmap', kept: 'refused' },
-  { type: 16, name: 'cpumap', kept: 'targets' },
-  { type: 17, name: 'xskmap', kept: 'targets' },
-  { type: 18, name: 'sockhash', kept: 'refused' },
-  { type: 19, name: 'cgroup_storage', kept: 'storage' },
-  { type: 20, name: 'reuseport_sockarray', kept: 'refused' },
-  { type: 21, name: 'percpu_cgroup_storage', kept: 'storage', perCpu: true },
-  { type: 22, name: 'queue', kept: 'queue' },
-  { type: 23, name: 'stack', kept: 'queue' },
-  { type: 24, name: 'sk_storage', kept: 'refused' },
-  { type: 25, name: 'devmap_hash', kept: 'hash' },
-  { type: 26, name: 'struct_ops', kept: 'refused' },
-  { type: 27, name: 'ringbuf', kept: 'ring' },
-  { type: 28, name: 'inode_storage', kept: 'refused' },
-  { type: 29, name: 'task_storage', kept: 'refused' },
-  { type: 30, name: 'bloom_filter', kept: 'refused' },
-  { type: 31, name: 'user_ringbuf', kept: 'refused' },
-  { type: 32, name: 'cgrp_storage', kept: 'refused' },
-  { type: 33, name: 'arena', kept: 'refused' },
-];
+const ROWS: Readonly<Record<Exclude<MapTypeName, 'unspec'>, Omit<MapTypeRow, 'type' | 'name'>>> = {
+  hash: { kept: 'hash' },
+  array: { kept: 'array' },
+  prog_array: { kept: 'programs' },
+  perf_event_array: { kept: 'events' },
+  percpu_hash: { kept: 'hash', perCpu: true },
+  percpu_array: { kept: 'array', perCpu: true },
+  stack_trace: { kept: 'refused' },
+  cgroup_array: { kept: 'targets' },
+  lru_hash: { kept: 'hash', lru: true },
+  lru_percpu_hash: { kept: 'hash', lru: true, perCpu: true },
+  lpm_trie: { kept: 'lpm' },
+  array_of_maps: { kept: 'array', ofMaps: true },
+  hash_of_maps: { kept: 'hash', ofMaps: true },
+  devmap: { kept: 'targets' },
+  sockmap: { kept: 'refused' },
+  cpumap: { kept: 'targets' },
+  xskmap: { kept: 'targets' },
+  sockhash: { kept: 'refused' },
+  cgroup_storage: { kept: 'storage' },
+  reuseport_sockarray: { kept: 'refused' },
+  percpu_cgroup_storage: { kept: 'storage', perCpu: true },
+  queue: { kept: 'queue' },
+  stack: { kept: 'queue' },
+  sk_storage: { kept: 'refused' },
+  devmap_hash: { kept: 'hash' },
+  struct_ops: { kept: 'refused' },
+  ringbuf: { kept: 'ring' },
+  inode_storage: { kept: 'refused' },
+  task_storage: { kept: 'refused' },
+  bloom_filter: { kept: 'refused' },
+  user_ringbuf: { kept: 'refused' },
+  cgrp_storage: { kept: 'refused' },
+  arena: { kept: 'refused' },
+};
+
+export const MAP_TYPES: readonly MapTypeRow[] = Object.entries(ROWS).map(([name, row]) => ({
+  type: MAP_TYPE[name as MapTypeName],
+  name,
+  ...row,
+}));
 
 const rowOf = new Map(MAP_TYPES.map((row) => [row.type, row]));
 
@@ -81,6 +88,7 @@ export const MAP_FLAG = {
   writeOnlyProgram: 0x100,
   mmapable: 0x400,
   innerMap: 0x1000,
+  link: 0x2000,
 } as const;
 
 /** Flags of bpf_map_update_elem. */
@@ -99,7 +107,7 @@ export function storeOf(type: number, keySize: number): Store {
  * asks the descriptor what kind of map it is. Undefined: only `map_lookup` will do.
  */
 export function lookupRoutine(map: { readonly type: number; readonly keySize: number }): string | undefined {
-  if (map.type === 2) return 'array_lookup';
-  if (map.type !== 1) return undefined;
+  if (map.type === MAP_TYPE.array) return 'array_lookup';
+  if (map.type !== MAP_TYPE.hash) return undefined;
   return map.keySize === 4 ? 'hash_lookup_4' : map.keySize === 8 ? 'hash_lookup_8' : 'hash_lookup';
 }
