@@ -1,7 +1,8 @@
 // Generated programs as trees: statements that can be dropped one by one, so that a failing program can be made small.
 
+import { type CodeRow, codeFromRows } from '../src/isa/build.ts';
 import { ALU, ATOMIC, COND, KIND, PSEUDO, SWAP } from '../src/isa/code.ts';
-import { encode, newCode } from '../src/isa/codec.ts';
+import { encode } from '../src/isa/codec.ts';
 
 export type Width = 32 | 64;
 export type Bytes = 1 | 2 | 4 | 8;
@@ -106,26 +107,15 @@ export interface GeneratedProgram {
 export const MAP_KEY_BYTES = 4;
 export const MAP_VALUE_BYTES = 8;
 
-interface Row {
-  kind: number;
-  op: number;
-  size: number;
-  dst: number;
-  src: number;
-  x: number;
-  offset: number;
-  imm: number;
-  hi: number;
-  /** Label number where `offset` is a target. */
-  label: number;
-}
+/** `label`: number of the label that `offset` shall lead to. */
+type Row = CodeRow & { readonly label?: number };
 
 /** The program's bytes: lddw map references carry the index into `maps`. */
 export function assemble(program: GeneratedProgram): Uint8Array {
   const rows: Row[] = [];
   const labels: number[] = [];
-  const add = (kind: number, fields: Partial<Row>): void => {
-    rows.push({ kind, op: 0, size: 0, dst: 0, src: 0, x: 0, offset: 0, imm: 0, hi: 0, label: -1, ...fields });
+  const add = (kind: number, fields: Omit<Row, 'kind'>): void => {
+    rows.push({ kind, ...fields });
   };
   const lddw = (dst: number, op: number, lo: number, hi: number): void => {
     add(KIND.lddw, { op, size: 8, dst, imm: lo, hi });
@@ -292,19 +282,7 @@ export function assemble(program: GeneratedProgram): Uint8Array {
     add(KIND.exit, {});
   }
 
-  const code = newCode(rows.length);
-  for (const [slot, row] of rows.entries()) {
-    code.kind[slot] = row.kind;
-    code.op[slot] = row.op;
-    code.size[slot] = row.size;
-    code.dst[slot] = row.dst;
-    code.src[slot] = row.src;
-    code.x[slot] = row.x;
-    code.offset[slot] = row.label < 0 ? row.offset : labels[row.label]!;
-    code.imm[slot] = row.imm;
-    code.hi[slot] = row.hi;
-  }
-  return encode(code);
+  return encode(codeFromRows(rows.map((row) => (row.label === undefined ? row : { ...row, offset: labels[row.label]! }))));
 }
 
 /** Where map keys and values are passed, under the words that statements use. */

@@ -192,26 +192,13 @@ function scratch(k: number): number {
 
 /** Collects eBPF instructions; targets given as classic instruction numbers are replaced at the end. */
 class Builder {
-  readonly #rows: {
-    kind: number;
-    op: number;
-    size: number;
-    dst: number;
-    src: number;
-    x: number;
-    offset: number;
-    imm: number;
-    classic: boolean;
-  }[] = [];
+  readonly #rows: (CodeRow & { readonly classic?: boolean })[] = [];
 
   get slots(): number {
     return this.#rows.length;
   }
-  #add(
-    kind: number,
-    fields: Partial<{ op: number; size: number; dst: number; src: number; x: number; offset: number; imm: number; classic: boolean }>,
-  ): void {
-    this.#rows.push({ kind, op: 0, size: 0, dst: 0, src: 0, x: 0, offset: 0, imm: 0, classic: false, ...fields });
+  #add(kind: number, fields: Omit<CodeRow, 'kind'> & { readonly classic?: boolean }): void {
+    this.#rows.push({ kind, ...fields });
   }
   alu(op: number, size: number, dst: number, src: number): void {
     this.#add(KIND.alu, { op, size, dst, src, x: 1 });
@@ -260,18 +247,6 @@ class Builder {
   }
 
   finish(starts: Int32Array): Code {
-    const rows = this.#rows;
-    return {
-      slots: rows.length,
-      kind: Uint8Array.from(rows, (row) => row.kind),
-      op: Uint8Array.from(rows, (row) => row.op),
-      size: Uint8Array.from(rows, (row) => row.size),
-      dst: Uint8Array.from(rows, (row) => row.dst),
-      src: Uint8Array.from(rows, (row) => row.src),
-      x: Uint8Array.from(rows, (row) => row.x),
-      offset: Int32Array.from(rows, (row) => (row.classic ? starts[row.offset]! : row.offset)),
-      imm: Int32Array.from(rows, (row) => row.imm),
-      hi: new Int32Array(rows.length),
-    };
+    return codeFromRows(this.#rows.map((row) => (row.classic === true ? { ...row, offset: starts[row.offset!]! } : row)));
   }
 }

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { CaptureReader } from '../pcap/read.ts';
 import { captureHeader, captureRecord } from '../pcap/write.ts';
-import type { LoadedObject, LoadedProgram, RunResult } from '../runtime/object.ts';
+import type { LoadedProgram, RunResult } from '../runtime/object.ts';
 import { BpfStopped } from '../util/stopped.ts';
 import { count } from './usage.ts';
 import type { Json } from './values.ts';
@@ -20,7 +20,7 @@ export interface CaptureOptions {
   contents(): { readonly [map: string]: Json };
 }
 
-export function runCapture(object: LoadedObject, program: LoadedProgram, options: CaptureOptions): number {
+export function runCapture(program: LoadedProgram, options: CaptureOptions): number {
   const verdicts = new Map<string, number>();
   const repeat = count('repeat', options.repeat, 1);
   const out = options.out === undefined ? undefined : openSync(options.out, 'w');

@@ -46,7 +46,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (values['maps-in'] !== undefined) fillMaps(object, values['maps-in']);
     if (values.pcap !== undefined) {
       const { runCapture } = await import('./run-pcap.ts');
-      return runCapture(object, program, { ...values, pcap: values.pcap, contents: () => contentsOf(object) });
+      return runCapture(program, { ...values, pcap: values.pcap, contents: () => contentsOf(object) });
     }
     return runOnce(object, program, values, engines);
   } finally {
