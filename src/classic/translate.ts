@@ -2,6 +2,7 @@
 //
 // The result is a socket-filter program: R1 is a `struct __sk_buff`, packet bytes come through the legacy loads (whose miss
 // ends the program with 0, as classic BPF wants it), metadata from the context's fields.
+import { type CodeRow, codeFromRows } from '../isa/build.ts';
 import { ALU, COND, type Code, KIND, SWAP } from '../isa/code.ts';
 import { assert, BpfError } from '../util/error.ts';
 import { ancillaryOf, checkClassic, jumpTargets } from './check.ts';
