@@ -84,6 +84,19 @@ withBench('a fault is a stop with pc and address, a thousand times', (bench) => 
   }
 });
 
+withBench('unused room is traps: running into it is a stop, as any fault', (bench) => {
+  const room = bench.put(
+    () => {},
+    () => {},
+  );
+  for (const at of [0, 4, 448]) {
+    const program = bench.executable(room, { entry: room.address + at });
+    assert.equal(program.run(0, 0), STOP.fault);
+    const { pc } = program.stopped();
+    assert.ok(pc >= room.address + at && pc <= room.address + at + 4);
+  }
+});
+
 withBench('nothing outside the window can be reached', (bench) => {
   const program = bench.executable(store(bench));
   const { window } = bench;

@@ -3,10 +3,10 @@ import { openHost } from '../../src/host/host.ts';
 import { FIRST_HANDLE } from '../../src/interpreter/machine.ts';
 import { STOP } from '../../src/jit/activation.ts';
 import { addressFromNumber, addressToBigint } from '../../src/jit/address.ts';
-import { arm64 } from '../../src/jit/arm64/target.ts';
 import { compile } from '../../src/jit/compile.ts';
 import { type Image, slotAt } from '../../src/jit/image.ts';
 import type { CompileOptions, Target } from '../../src/jit/target.ts';
+import { findTarget, TARGET_NAMES } from '../../src/jit/targets.ts';
 import type { Program } from '../../src/program/program.ts';
 import type { CodeRoom, Executable, Host, HostWindow } from '../../src/runtime/host.ts';
 import { BpfError } from '../../src/util/error.ts';
@@ -15,7 +15,7 @@ import type { Outcome, TestEngine } from './engines.ts';
 import { forced } from './forced.ts';
 
 /** The compilers there are. */
-export const TARGETS: readonly Target[] = [arm64];
+export const TARGETS: readonly Target[] = TARGET_NAMES.map((name) => findTarget(name)!);
 
 type Helper = (r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint) => bigint;
 
