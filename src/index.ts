@@ -1,5 +1,6 @@
 // The public API that runs anywhere, browsers included.
 
+export type { CompiledProgram } from './runtime/compiled.ts';
 export type { Engine } from './runtime/engine.ts';
 export { ENGINE_NAMES, type EngineName } from './runtime/engines.ts';
 export type { Clock, EmbedderHelper, ProgramEvent, Redirect } from './runtime/home.ts';

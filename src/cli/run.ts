@@ -1,6 +1,4 @@
 // bpfjit run: a program over nothing, one packet or a capture.
-import { listingOf, printListing } from '../jit/listing.ts';
-import { findTarget } from '../jit/targets.ts';
 import type { BpfMap } from '../runtime/maps.ts';
 import type { LoadedObject, LoadedProgram, RunResult } from '../runtime/object.ts';
 import { toHex, tryParseHex } from '../util/bytes.ts';
@@ -223,10 +221,9 @@ function contextOf(values: Once): Uint8Array | Record<string, bigint | readonly 
 }
 
 function listingText(program: LoadedProgram, engines: Engines): string {
-  const image = program.image(engines.name);
-  if (image === undefined) throw new UsageError('--listing needs an engine that compiles: arm64, arm64-sim or x64');
-  const target = findTarget(image.target)!;
-  return printListing(image, listingOf(program.program, image, target));
+  const compiled = program.image(engines.name);
+  if (compiled === undefined) throw new UsageError('--listing needs an engine that compiles: arm64, arm64-sim or x64');
+  return compiled.listing();
 }
 
 function expectation(expected: string | undefined, program: LoadedProgram, result: RunResult): number {

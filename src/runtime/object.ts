@@ -5,12 +5,12 @@ import type { TraceHook } from '../interpreter/interpret.ts';
 import { lineAt } from '../interpreter/interpret.ts';
 import type { RunState } from '../interpreter/machine.ts';
 import { KIND } from '../isa/code.ts';
-import type { Image } from '../jit/image.ts';
 import type { Program } from '../program/program.ts';
 import { contextOf, seesLinkLayer, verdictOf } from '../spec/contexts.ts';
 import { helperLabel } from '../spec/helpers.ts';
 import { BpfError } from '../util/error.ts';
 import { PLACE, type Window, type WindowOptions, WindowPool } from '../window/window.ts';
+import { type CompiledProgram, compiledProgram } from './compiled.ts';
 import type { MapOptions } from './descriptor.ts';
 import type { Engine, EngineObject, Runnable } from './engine.ts';
 import { type EngineName, engineByName } from './engines.ts';
@@ -147,9 +147,11 @@ export class LoadedProgram {
     return this.#object.runProgram(this.program, options);
   }
 
-  /** What `engine` compiled it to; undefined: nothing. */
-  image(engine: EngineName | Engine): Image | undefined {
-    return this.#object.runnable(this.program, this.#object.engine(engine)).image;
+  /** What an engine compiles it to; undefined: the engine compiles nothing. 'arm64' can be looked at on any machine. */
+  image(engine: EngineName | Engine): CompiledProgram | undefined {
+    const elsewhere = engine === 'arm64' && !this.#object.runsNatively('arm64');
+    const { image } = this.#object.runnable(this.program, this.#object.engine(elsewhere ? 'arm64-sim' : engine));
+    return image === undefined ? undefined : compiledProgram(this.program, image);
   }
 }
 
@@ -289,6 +291,10 @@ export class LoadedObject {
     const number = name === undefined ? 0 : this.#numbered.findIndex((program) => program?.name === name);
     if (number < 0) throw new BpfError('runtime/unknown-program', { in: 'option', name: map.name }, `the object has no program ${name}`);
     map.set(index, number);
+  }
+
+  runsNatively(target: 'arm64' | 'x64'): boolean {
+    return this.#options.host?.target === target;
   }
 
   /** The engine of that name; throws where this host cannot run it. */
