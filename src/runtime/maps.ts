@@ -71,20 +71,22 @@ export class BpfMap {
     this.typeName = row.name;
     this.keySize = options.keySize;
     this.valueSize = options.valueSize;
-    this.maxEntries = options.maxEntries;
+    // As libbpf does: a perf event array without a size has a slot for each CPU.
+    this.maxEntries = row.kept === 'events' && options.maxEntries === 0 ? home.cpus : options.maxEntries;
     this.flags = options.flags;
     this.row = row;
     this.#home = home;
     this.#key = codecs.key ?? plainCodec(options.keySize, `key of map ${options.name}`);
     this.#value = codecs.value ?? plainCodec(options.valueSize, `value of map ${options.name}`);
-    const layout = layoutOf(options, row.perCpu ?? false, row.lru ?? false, home.cpus);
+    const layout = layoutOf(options, row, home.cpus);
     this.#layout = layout;
     const { window, regions } = home;
     this.pointer = window.allocate(DESCRIPTOR_BYTES);
     const buckets = layout.bucketCount === 0 ? 0 : window.allocate(4 * layout.bucketCount);
     this.storage = window.allocate(layout.capacity * layout.stride);
+    const lengths = row.kept === 'lpm' ? window.allocate(this.#lengthsBytes) : 0;
     const fields: Partial<Record<keyof typeof DESCRIPTOR, number>> = {
-      ...{ type: this.type, keySize: this.keySize, valueSize: this.valueSize, maxEntries: this.maxEntries, flags: this.flags },
+      ...{ type: this.type, keySize: this.keySize, valueSize: this.valueSize, maxEntries: this.maxEntries, flags: this.flags, lengths },
       ...{ store: layout.store, storage: this.storage, stride: layout.stride, buckets, valueOffset: layout.valueOffset },
       ...{ shift: layout.bucketCount === 0 ? 0 : 64 - Math.log2(layout.bucketCount), cpuStride: layout.cpuStride, cpus: home.cpus },
       ...{ inner: row.ofMaps ? 1 : 0, lru: row.lru ? 1 : 0 },
@@ -107,14 +109,28 @@ export class BpfMap {
               elementSize: layout.cpuStride > 0 ? layout.stride - layout.valueOffset : this.valueSize,
             }),
         ...(hash ? { liveCount: this.pointer + DESCRIPTOR.used } : {}),
-        privileged: layout.store === STORE.none || (row.ofMaps ?? false),
+        privileged: (layout.store === STORE.none && row.kept !== 'storage') || (row.ofMaps ?? false),
       }),
     ];
+    if (lengths !== 0) {
+      this.#regions.push(regions.add({ name: `the lengths of map ${this.name}`, start: lengths, end: lengths + this.#lengthsBytes, privileged: true }));
+    }
     if (hash) {
       this.#regions.push(
         regions.add({ name: `the buckets of map ${this.name}`, start: buckets, end: buckets + 4 * layout.bucketCount, privileged: true }),
       );
     }
+  }
+
+  /** Elements are found by index. */
+  get #isPlain(): boolean {
+    const { store } = this.#layout;
+    return store === STORE.array || store === STORE.none || store === STORE.targets;
+  }
+
+  /** Of a trie: a count for each prefix length. */
+  get #lengthsBytes(): number {
+    return 4 * (8 * (this.keySize - 4) + 1);
   }
 
   #field(field: keyof typeof DESCRIPTOR): number {
@@ -147,6 +163,7 @@ export class BpfMap {
   }
 
   #encodeKey(key: unknown): Uint8Array {
+    if (this.keySize === 0) this.#refuse('access by key', -22n);
     const bytes = new Uint8Array(this.keySize);
     this.#key.encode(key, bytes);
     return bytes;
@@ -179,7 +196,7 @@ export class BpfMap {
     const stride = this.#layout.cpuStride;
     assert(key.length === this.keySize, 'key size');
     assert(value.length === this.valueSize || value.length === stride * cpus, 'value size');
-    if (this.#layout.store === STORE.none) {
+    if (this.#isPlain && this.#layout.store !== STORE.array) {
       const index = new DataView(key.buffer, key.byteOffset, 4).getUint32(0, true);
       if (index >= this.maxEntries) return -7;
       window.write(this.storage + index * this.#layout.stride, value);
@@ -203,7 +220,7 @@ export class BpfMap {
 
   /** 0, or a negative errno as bpf_map_delete_elem gives it. */
   deleteBytes(key: Uint8Array): number {
-    if (this.#layout.store === STORE.none) return this.setBytes(key, new Uint8Array(this.valueSize));
+    if (this.#isPlain && this.#layout.store !== STORE.array) return this.setBytes(key, new Uint8Array(this.valueSize));
     return Number(
       BigInt.asIntN(
         64,
@@ -222,7 +239,7 @@ export class BpfMap {
 
   /** Pointer to the element's storage, unlike `lookup` also for maps of maps. */
   #place(key: Uint8Array): number | undefined {
-    if (this.#layout.store === STORE.array || this.#layout.store === STORE.none) {
+    if (this.#isPlain) {
       const index = new DataView(key.buffer, key.byteOffset, 4).getUint32(0, true);
       return index < this.maxEntries ? this.storage + index * this.#layout.stride : undefined;
     }
@@ -267,12 +284,13 @@ export class BpfMap {
 
   /** Elements of a hash; of an array, its length. */
   get size(): number {
-    return this.#layout.bucketCount > 0 ? this.#field('count') : this.maxEntries;
+    return this.#layout.bucketCount > 0 || this.row.kept === 'queue' ? this.#field('count') : this.maxEntries;
   }
 
   /** Key bytes and pointer to the value, in the map's own order. */
   *elements(): Generator<readonly [Uint8Array<ArrayBuffer>, number]> {
     const { window, routines } = this.#home;
+    if (this.keySize === 0) return;
     if (this.#layout.bucketCount === 0) {
       for (let index = 0; index < this.maxEntries; index++) {
         const key = new Uint8Array(4);
@@ -306,6 +324,54 @@ export class BpfMap {
     return this.entries();
   }
 
+  /** Queues and stacks: 0, or a negative errno as bpf_map_push_elem gives it. `evict`: drops the oldest element of a full one. */
+  pushBytes(value: Uint8Array, evict = false): number {
+    const { window } = this.#home;
+    let count = this.#field('count');
+    let head = this.#field('head');
+    if (count === this.maxEntries) {
+      if (!evict) return -7;
+      head = (head + 1) % this.maxEntries;
+      count--;
+    }
+    window.write(this.storage + ((head + count) % this.maxEntries) * this.#layout.stride, value);
+    this.#setField('head', head);
+    this.#setField('count', count + 1);
+    return 0;
+  }
+
+  /** The next element of a queue or stack, taken out unless `peek`; undefined: it is empty. */
+  popBytes(peek = false): Uint8Array<ArrayBuffer> | undefined {
+    const count = this.#field('count');
+    if (count === 0) return undefined;
+    const head = this.#field('head');
+    const index = this.typeName === 'queue' ? head : (head + count - 1) % this.maxEntries;
+    const value = this.#home.window.read(this.storage + index * this.#layout.stride, this.valueSize);
+    if (!peek) {
+      if (this.typeName === 'queue') this.#setField('head', (head + 1) % this.maxEntries);
+      this.#setField('count', count - 1);
+    }
+    return value;
+  }
+
+  push(value: unknown): this {
+    const bytes = new Uint8Array(this.valueSize);
+    this.#value.encode(value, bytes);
+    const result = this.row.kept === 'queue' ? this.pushBytes(bytes) : -22;
+    if (result !== 0) this.#refuse('push', BigInt(result));
+    return this;
+  }
+
+  pop(): unknown {
+    if (this.row.kept !== 'queue') this.#refuse('pop', -22n);
+    const bytes = this.popBytes();
+    return bytes === undefined ? undefined : this.#value.decode(bytes);
+  }
+
+  #setField(field: keyof typeof DESCRIPTOR, value: number): void {
+    this.#home.window.setU32(this.pointer + DESCRIPTOR[field], value);
+  }
+
   /** Deletes a hash's elements; fills an array with zeros. */
   clear(): void {
     if (this.#layout.bucketCount === 0) this.#home.window.zero(this.storage, this.#layout.capacity * this.#layout.stride);
@@ -322,6 +388,7 @@ export class BpfMap {
     if (used > 0 && this.#layout.bucketCount > 0) {
       const buckets = this.#field('buckets');
       parts.push({ pointer: buckets, bytes: window.read(buckets, 4 * this.#layout.bucketCount) });
+      if (this.row.kept === 'lpm') parts.push({ pointer: this.#field('lengths'), bytes: window.read(this.#field('lengths'), this.#lengthsBytes) });
     }
     return { parts, used };
   }
@@ -332,7 +399,10 @@ export class BpfMap {
       const usedNow = this.#field('used');
       const { stride, bucketCount } = this.#layout;
       if (usedNow > snapshot.used) window.zero(this.storage + snapshot.used * stride, (usedNow - snapshot.used) * stride);
-      if (snapshot.used === 0 && usedNow > 0) window.zero(this.#field('buckets'), 4 * bucketCount);
+      if (snapshot.used === 0 && usedNow > 0) {
+        window.zero(this.#field('buckets'), 4 * bucketCount);
+        if (this.row.kept === 'lpm') window.zero(this.#field('lengths'), this.#lengthsBytes);
+      }
     }
     for (const { pointer, bytes } of snapshot.parts) window.write(pointer, bytes);
   }

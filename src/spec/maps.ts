@@ -2,7 +2,7 @@
 import { MAP_TYPE, type MapTypeName } from './map-types.ts';
 
 /** How elements are stored; the numbers are those of runtime/routines/map.h. */
-export const STORE = { none: 0, array: 1, hash4: 2, hash8: 3, hash: 4, lpm: 5 } as const;
+export const STORE = { none: 0, array: 1, hash4: 2, hash8: 3, hash: 4, lpm: 5, targets: 6 } as const;
 export type Store = (typeof STORE)[keyof typeof STORE];
 
 export interface MapTypeRow {
@@ -98,6 +98,7 @@ export function storeOf(type: number, keySize: number): Store {
   const row = rowOf.get(type);
   if (row?.kept === 'array') return STORE.array;
   if (row?.kept === 'lpm') return STORE.lpm;
+  if (row?.kept === 'targets') return STORE.targets;
   if (row?.kept !== 'hash') return STORE.none;
   return keySize === 4 ? STORE.hash4 : keySize === 8 ? STORE.hash8 : STORE.hash;
 }

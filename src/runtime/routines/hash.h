@@ -86,8 +86,26 @@ INLINE u64 find_8(const struct map *m, u64 key)
 	return 0;
 }
 
+/* Keys of tries are {u32 prefix length, bytes, most significant bit first}: only the prefix counts. */
+PART u64 hash_prefix(u64 key, u32 bits)
+{
+	u64 h = hash_bytes(key + 4, bits >> 3) ^ bits;
+	if (bits & 7)
+		h ^= AT(u8, key + 4)[bits >> 3] >> (8 - (bits & 7));
+	return h * GOLDEN;
+}
+
+PART u32 same_prefix(u64 a, u64 b, u32 bits)
+{
+	if (!same_bytes(a, b, bits >> 3))
+		return 0;
+	return !(bits & 7) || (AT(u8, a)[bits >> 3] ^ AT(u8, b)[bits >> 3]) >> (8 - (bits & 7)) == 0;
+}
+
 PART u64 hash_of(const struct map *m, u64 key)
 {
+	if (m->store == STORE_LPM)
+		return hash_prefix(key, *AT(u32, key));
 	if (m->store == STORE_HASH_4)
 		return hash_4(*AT(u32, key));
 	if (m->store == STORE_HASH_8)
@@ -95,11 +113,21 @@ PART u64 hash_of(const struct map *m, u64 key)
 	return hash_bytes(key, m->key_size);
 }
 
+/* `size`: bytes of the key, 0 where the tag is the key, PREFIX | bits in tries. */
+#define PREFIX 0x80000000u
+
+PART u32 same_key(u64 node, u64 key, u32 size)
+{
+	if (!(size & PREFIX))
+		return same_bytes(node + 8, key, size);
+	return *AT(u32, node + 8) == (size & ~PREFIX) && same_prefix(node + 12, key + 4, size & ~PREFIX);
+}
+
 PART u64 walk(u64 link, u64 key, u32 tag, u32 size)
 {
 	NOUNROLL for (;;) {
 		u32 at = *AT(u32, link);
-		if (!at || (AT(struct node, at)->hash == tag && (!size || same_bytes((u64)at + 8, key, size))))
+		if (!at || (AT(struct node, at)->hash == tag && (!size || same_key(at, key, size))))
 			return link;
 		link = *AT(volatile u32, link);
 	}
@@ -112,5 +140,42 @@ PART u64 find_link(const struct map *m, u64 key)
 	u64 link = bucket(m, hash);
 	if (m->store == STORE_HASH_4)
 		return walk(link, key, *AT(u32, key), 0);
-	return walk(link, key, hash >> 32, m->key_size);
+	return walk(link, key, hash >> 32, m->store == STORE_LPM ? PREFIX | *AT(u32, key) : m->key_size);
+}
+
+/* The element with that prefix of the key. */
+PART u32 find_prefix(const struct map *m, u64 key, u32 bits)
+{
+	u64 hash = hash_prefix(key, bits);
+	return *AT(u32, walk(bucket(m, hash), key, hash >> 32, PREFIX | bits));
+}
+
+/* The element with the longest prefix that the key has; only lengths that occur are tried. */
+PART u32 find_longest(const struct map *m, u64 key)
+{
+	u32 bits = *AT(u32, key), node;
+	if (bits > 8 * (m->key_size - 4))
+		return 0;
+	NOUNROLL for (;; bits--) {
+		if (AT(u32, m->lengths)[bits]) {
+			node = find_prefix(m, key, bits);
+			if (node)
+				return node;
+		}
+		if (!bits)
+			return 0;
+	}
+}
+
+/* Counts an element in or out of its length. */
+INLINE void count_length(const struct map *m, u32 node, u32 by)
+{
+	if (m->store == STORE_LPM)
+		AT(u32, m->lengths)[*AT(u32, (u64)node + 8)] += by;
+}
+
+/* A trie's prefix may be longer than its keys: refused. */
+INLINE u32 bad_prefix(const struct map *m, u64 key)
+{
+	return m->store == STORE_LPM && *AT(u32, key) > 8 * (m->key_size - 4);
 }

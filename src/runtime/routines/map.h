@@ -21,6 +21,7 @@ enum storage {
 	STORE_HASH_8 = 3,
 	STORE_HASH = 4,
 	STORE_LPM = 5,
+	STORE_TARGETS = 6, /* array of devices, CPUs, sockets: 0 is an empty slot */
 };
 
 struct map {
@@ -44,7 +45,8 @@ struct map {
 	u32 inner;        /* maps in maps: 1, the value is a descriptor's pointer */
 	u32 lru;          /* 1: evicts when full; a mark (u64, 1: used since the hand passed) stands before each value */
 	u32 hand;         /* index of the node that eviction looks at next */
-	u32 head, tail;   /* queues, stacks, rings */
+	u32 head, tail;   /* queues and stacks: index of the oldest element */
+	u32 lengths;      /* tries: pointer to a count of elements for each prefix length */
 };
 
 /* Keys of 4 bytes stand in `hash`; others after the header. */

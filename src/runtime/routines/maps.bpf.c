@@ -35,10 +35,16 @@ ROUTINE u64 map_lookup(const struct map *m, u64 key)
 		if (index >= m->max_entries)
 			return 0;
 		value = (u64)m->storage + (u64)index * m->stride;
-	} else {
-		if (store < STORE_HASH_4 || store > STORE_HASH)
+	} else if (store == STORE_TARGETS) {
+		u32 index = *AT(u32, key);
+		if (index >= m->max_entries)
 			return 0;
-		node = *AT(u32, find_link(m, key));
+		value = (u64)m->storage + (u64)index * m->stride;
+		return *AT(u32, value) ? value : 0;
+	} else {
+		if (store < STORE_HASH_4 || store > STORE_LPM)
+			return 0;
+		node = store == STORE_LPM ? find_longest(m, key) : *AT(u32, find_link(m, key));
 		if (!node)
 			return 0;
 		value = node + m->value_offset;
@@ -64,9 +70,9 @@ ROUTINE u64 map_lookup_percpu(const struct map *m, u64 key, u32 cpu)
 			return 0;
 		value = (u64)m->storage + (u64)index * m->stride;
 	} else {
-		if (m->store < STORE_HASH_4 || m->store > STORE_HASH)
+		if (m->store < STORE_HASH_4 || m->store > STORE_LPM)
 			return 0;
-		node = *AT(u32, find_link(m, key));
+		node = m->store == STORE_LPM ? find_longest(m, key) : *AT(u32, find_link(m, key));
 		if (!node)
 			return 0;
 		value = node + m->value_offset;
@@ -140,6 +146,7 @@ PART void unlink(struct map *m, u64 link)
 {
 	u32 node = *AT(u32, link);
 	*AT(u32, link) = AT(struct node, node)->next;
+	count_length(m, node, -1);
 	AT(struct node, node)->next = m->free;
 	m->free = node;
 	m->count--;
@@ -186,6 +193,7 @@ PART s64 insert(struct map *m, u64 key, u64 value)
 		m->used++;
 	AT(struct node, node)->next = 0;
 	*AT(u32, link) = node;
+	count_length(m, node, 1);
 	m->count++;
 	return 0;
 }
@@ -194,7 +202,7 @@ PART s64 hash_update(struct map *m, u64 key, u64 value, u64 flags)
 {
 	u64 link;
 	u32 old;
-	if (flags > EXIST)
+	if (flags > EXIST || bad_prefix(m, key))
 		return -EINVAL;
 	link = find_link(m, key);
 	old = *AT(u32, link);
@@ -213,7 +221,7 @@ ROUTINE s64 map_update(struct map *m, u64 key, u64 value, u64 flags)
 {
 	if (m->store == STORE_ARRAY)
 		return array_update(m, key, value, flags);
-	if (m->store >= STORE_HASH_4 && m->store <= STORE_HASH)
+	if (m->store >= STORE_HASH_4 && m->store <= STORE_LPM)
 		return hash_update(m, key, value, flags);
 	return -EINVAL;
 }
@@ -222,7 +230,7 @@ ROUTINE s64 map_update(struct map *m, u64 key, u64 value, u64 flags)
 ROUTINE s64 map_delete(struct map *m, u64 key)
 {
 	u64 link;
-	if (m->store < STORE_HASH_4 || m->store > STORE_HASH)
+	if (m->store < STORE_HASH_4 || m->store > STORE_LPM || bad_prefix(m, key))
 		return -EINVAL;
 	link = find_link(m, key);
 	if (!*AT(u32, link))
@@ -254,7 +262,7 @@ PART u32 node_after(const struct map *m, u64 key)
 ROUTINE u64 map_next(const struct map *m, u64 key)
 {
 	u64 node;
-	if (m->store < STORE_HASH_4 || m->store > STORE_HASH)
+	if (m->store < STORE_HASH_4 || m->store > STORE_LPM)
 		return 0;
 	node = key ? node_after(m, key) : scan(m, m->buckets);
 	if (!node)
