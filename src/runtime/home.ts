@@ -1,6 +1,7 @@
 // What one loaded object owns and its helpers share: the window, maps, clock, random numbers, and what programs said.
 import type { HelperFunction } from '../interpreter/machine.ts';
 import type { Program } from '../program/program.ts';
+import { seesLinkLayer } from '../spec/contexts.ts';
 import { Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
 import type { BpfMap, MapHome } from './maps.ts';
@@ -97,6 +98,10 @@ export class Home implements MapHome {
     this.cpus = options.cpus;
     this.clock = options.clock;
     this.random = options.random;
+  }
+
+  get seesLinkLayer(): boolean {
+    return seesLinkLayer(this.programType);
   }
 
   get cpu(): number {

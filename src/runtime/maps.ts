@@ -113,7 +113,9 @@ export class BpfMap {
       }),
     ];
     if (lengths !== 0) {
-      this.#regions.push(regions.add({ name: `the lengths of map ${this.name}`, start: lengths, end: lengths + this.#lengthsBytes, privileged: true }));
+      this.#regions.push(
+        regions.add({ name: `the lengths of map ${this.name}`, start: lengths, end: lengths + this.#lengthsBytes, privileged: true }),
+      );
     }
     if (hash) {
       this.#regions.push(
@@ -252,6 +254,12 @@ export class BpfMap {
     return pointer === undefined ? undefined : this.#decodeValue(pointer);
   }
 
+  /** Of a map of devices, CPUs or sockets: whether there is something at that key. */
+  hasTarget(key: Uint8Array): boolean {
+    const place = this.#place(key);
+    return place !== undefined && this.#home.window.u32(place) !== 0;
+  }
+
   has(key: unknown): boolean {
     return this.#place(this.#encodeKey(key)) !== undefined;
   }
@@ -388,7 +396,8 @@ export class BpfMap {
     if (used > 0 && this.#layout.bucketCount > 0) {
       const buckets = this.#field('buckets');
       parts.push({ pointer: buckets, bytes: window.read(buckets, 4 * this.#layout.bucketCount) });
-      if (this.row.kept === 'lpm') parts.push({ pointer: this.#field('lengths'), bytes: window.read(this.#field('lengths'), this.#lengthsBytes) });
+      if (this.row.kept === 'lpm')
+        parts.push({ pointer: this.#field('lengths'), bytes: window.read(this.#field('lengths'), this.#lengthsBytes) });
     }
     return { parts, used };
   }

@@ -12,9 +12,11 @@ import { BpfError } from '../util/error.ts';
 import { PLACE, type Window, type WindowOptions, WindowPool } from '../window/window.ts';
 import { type CompiledProgram, compiledProgram } from './compiled.ts';
 import type { MapOptions } from './descriptor.ts';
-import type { Engine, EngineObject, Runnable } from './engine.ts';
+import type { Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
 import { type EngineName, engineByName } from './engines.ts';
 import { COMMON_HELPERS, toHelper } from './helpers.ts';
+import { dropRecords, MAP_HELPERS } from './helpers-maps.ts';
+import { PACKET_HELPERS } from './helpers-packet.ts';
 import { Clock, type EmbedderHelper, Home, type ProgramEvent, type Redirect, seededRandom } from './home.ts';
 import type { Host } from './host.ts';
 import { BpfMap, type MapCodecs, type MapSnapshot } from './maps.ts';
@@ -252,7 +254,8 @@ export class LoadedObject {
 
   #createHelpers(): void {
     const { home } = this;
-    for (const [id, implementation] of Object.entries(COMMON_HELPERS)) home.helpers.set(Number(id), toHelper(home, implementation));
+    for (const [id, implementation] of Object.entries({ ...COMMON_HELPERS, ...PACKET_HELPERS, ...MAP_HELPERS }))
+      home.helpers.set(Number(id), toHelper(home, implementation));
     for (const [id, call] of Object.entries(this.#options.helpers ?? {})) {
       home.helpers.set(Number(id), embed(call));
       if (ROUTINE_HELPERS.has(Number(id))) home.overridden.add(Number(id));
@@ -343,7 +346,7 @@ export class LoadedObject {
       ...{ tailCalls: 0, depth: 0, packet: packet.data, packetLength: packet.length, instructions: 0 },
     };
     const { trace, coverage } = options;
-    const r0 = runnable.run({
+    const r0 = this.#start(runnable, {
       ...{ r1, r2, state, timeoutMs: options.timeoutMs ?? this.#options.timeoutMs ?? 0 },
       ...(trace === undefined ? {} : { trace }),
       ...(coverage === undefined ? {} : { hits: coverage }),
@@ -361,6 +364,14 @@ export class LoadedObject {
       engine: engine.name,
       fuelUsed: limit === Number.POSITIVE_INFINITY ? 0 : limit - state.fuel,
     };
+  }
+
+  #start(runnable: Runnable, request: RunRequest): bigint {
+    try {
+      return runnable.run(request);
+    } finally {
+      dropRecords(this.home);
+    }
   }
 
   /** Packet and context in place; R1 and R2. */

@@ -5,8 +5,9 @@ import type { Region, Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
 import { encodePlain } from './values.ts';
 
-/** What is left of a page behind the packet, as XDP has it: a page less the headroom and the kernel's own bookkeeping. */
-const TAILROOM = 4096;
+/** Room from the start of the headroom on that a packet may grow into: a page, less the kernel's own bookkeeping at its end. */
+const GROWS_TO = 4096 - 320;
+const TAILROOM = GROWS_TO;
 /** Where the packet starts if nothing is asked for in front of it, so that headers behind 14 bytes are aligned as in the kernel. */
 const HEADROOM = 256;
 
@@ -44,20 +45,18 @@ export class PacketArea {
   place(bytes: Uint8Array): void {
     const needs = HEADROOM + bytes.length + TAILROOM;
     let start: number = PLACE.packet;
-    let limit: number = PLACE.packetEnd;
-    if (needs > limit - start) {
+    if (needs > PLACE.packetEnd - PLACE.packet) {
       if (this.#large === undefined || this.#large.bytes < needs) {
         if (this.#large !== undefined) this.window.free(this.#large.at, this.#large.bytes);
         this.#large = { at: this.window.allocate(needs), bytes: needs };
       }
       start = this.#large.at;
-      limit = start + this.#large.bytes;
     }
     this.start = start;
     this.data = start + HEADROOM;
     this.meta = this.data;
     this.end = this.data + bytes.length;
-    this.limit = Math.min(limit, this.end + TAILROOM);
+    this.limit = Math.max(start + GROWS_TO, this.end);
     // What a program uncovers by growing the packet is zero, on every engine.
     this.window.zero(start, HEADROOM);
     this.window.write(this.data, bytes);

@@ -1,0 +1,215 @@
+// Helpers of maps that JavaScript keeps: queues and stacks, rings and perf events, redirection maps, timers, per-object storage.
+import type { Caller } from '../interpreter/machine.ts';
+import type { Region } from '../window/regions.ts';
+import { bytesAt, ERRNO, type Implementation, mapOf, u32 } from './helpers.ts';
+import type { Home } from './home.ts';
+import type { BpfMap } from './maps.ts';
+
+const { E2BIG, EBUSY, EFAULT, EINVAL, ENOENT } = ERRNO;
+
+function push(caller: Caller, home: Home): number {
+  const map = mapOf(caller, home, 1);
+  const value = bytesAt(caller, 2, map.valueSize);
+  const flags = caller.registers[3]!;
+  if (map.row.kept !== 'queue' || (flags !== 0n && flags !== 2n)) return EINVAL;
+  return map.pushBytes(value.slice(), flags === 2n);
+}
+
+function pop(peek: boolean): Implementation {
+  return (caller, home) => {
+    const map = mapOf(caller, home, 1);
+    const out = bytesAt(caller, 2, map.valueSize, true);
+    if (map.row.kept !== 'queue') return EINVAL;
+    const value = map.popBytes(peek);
+    out.fill(0);
+    if (value === undefined) return ENOENT;
+    out.set(value);
+    return 0;
+  };
+}
+
+/** bpf_perf_event_output(ctx, map, flags, data, size): flags' upper half asks for that many bytes of the packet, too. */
+function perfEventOutput(caller: Caller, home: Home): number {
+  const map = mapOf(caller, home, 2);
+  const size = u32(caller, 5);
+  const data = bytesAt(caller, 4, size).slice();
+  const flags = caller.registers[3]!;
+  const index = Number(flags & 0xffff_ffffn);
+  const extra = Number((flags >> 32n) & 0xf_ffffn);
+  if (flags >> 52n !== 0n) return EINVAL;
+  const cpu = index === 0xffff_ffff ? home.cpu : index;
+  if (cpu >= map.maxEntries) return E2BIG;
+  if (extra > home.packet.length) return EFAULT;
+  const packet = home.window.read(home.packet.data, extra);
+  const event = new Uint8Array(size + extra);
+  event.set(data);
+  event.set(packet, size);
+  home.events.push({ map: map.name, cpu, data: event });
+  return 0;
+}
+
+/** What a program has reserved in a ring and not yet submitted. */
+interface Reserved {
+  readonly map: BpfMap;
+  readonly size: number;
+  readonly region: Region;
+}
+
+const records = new WeakMap<Home, Map<number, Reserved>>();
+
+function recordsOf(home: Home): Map<number, Reserved> {
+  let open = records.get(home);
+  if (open === undefined) {
+    open = new Map();
+    records.set(home, open);
+  }
+  return open;
+}
+
+const RING_HEADER_BYTES = 8;
+
+function reserve(caller: Caller, home: Home): number {
+  const map = mapOf(caller, home, 1);
+  const size = Number(caller.registers[2]!);
+  const open = recordsOf(home);
+  const taken = [...open.values()].reduce((sum, record) => sum + (record.map === map ? record.size + RING_HEADER_BYTES : 0), 0);
+  if (map.row.kept !== 'ring' || caller.registers[3] !== 0n || size === 0 || size + RING_HEADER_BYTES + taken > map.maxEntries) return 0;
+  const at = home.window.allocate(size);
+  const region = home.regions.add({ name: `a record of ring ${map.name}`, start: at, end: at + size });
+  open.set(at, { map, size, region });
+  return at;
+}
+
+function finish(submits: boolean): Implementation {
+  return (caller: Caller, home: Home) => {
+    const at = Number(caller.registers[1]! & 0xffff_ffffn);
+    const record = recordsOf(home).get(at);
+    if (record === undefined) caller.stop('helper', `0x${caller.registers[1]!.toString(16)} is no reserved record`);
+    const { map, size, region } = record;
+    if (submits) home.events.push({ map: map.name, cpu: home.cpu, data: home.window.read(at, size) });
+    release(home, at, size, region);
+    return 0;
+  };
+}
+
+function release(home: Home, at: number, size: number, region: Region): void {
+  recordsOf(home).delete(at);
+  home.regions.remove(region);
+  home.window.free(at, size);
+}
+
+/** What a stopped or careless program has left reserved. */
+export function dropRecords(home: Home): void {
+  for (const [at, { size, region }] of [...recordsOf(home)]) release(home, at, size, region);
+}
+
+function output(caller: Caller, home: Home): number {
+  const map = mapOf(caller, home, 1);
+  const size = u32(caller, 3);
+  const data = bytesAt(caller, 2, size).slice();
+  if (map.row.kept !== 'ring' || (caller.registers[4]! & ~3n) !== 0n) return EINVAL;
+  if (size + RING_HEADER_BYTES > map.maxEntries) return ERRNO.EAGAIN;
+  home.events.push({ map: map.name, cpu: home.cpu, data });
+  return 0;
+}
+
+/** 0: available data, 1: size, 2 and 3: positions of consumer and producer. Everything has been read. */
+function query(caller: Caller, home: Home): number {
+  const map = mapOf(caller, home, 1);
+  return caller.registers[2] === 1n ? map.maxEntries : 0;
+}
+
+/** Lower two bits: what to return where the map has no target. */
+const ACTION_MASK = 3n;
+const BROADCAST_FLAGS = 0x18n;
+const REDIRECTS = 4;
+
+function redirectMap(caller: Caller, home: Home): number {
+  const map = mapOf(caller, home, 1);
+  const key = u32(caller, 2);
+  const flags = caller.registers[3]!;
+  const isDevices = map.typeName === 'devmap' || map.typeName === 'devmap_hash';
+  if ((flags & ~(ACTION_MASK | (isDevices ? BROADCAST_FLAGS : 0n))) !== 0n) return 0;
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, key, true);
+  if (!map.hasTarget(bytes) && (flags & 8n) === 0n) return Number(flags & ACTION_MASK);
+  home.redirect = { map: map.name, key, flags };
+  return REDIRECTS;
+}
+
+/** Timers: `struct bpf_timer` holds a number that is not 0 once it is set up. They fire when the clock is advanced. */
+interface Timer {
+  readonly map: BpfMap;
+  callback: bigint;
+  /** Nanoseconds; undefined: not started. */
+  expires: bigint | undefined;
+}
+const timers = new WeakMap<Home, Map<number, Timer>>();
+
+function timersOf(home: Home): Map<number, Timer> {
+  let all = timers.get(home);
+  if (all === undefined) {
+    all = new Map();
+    timers.set(home, all);
+  }
+  return all;
+}
+
+function timerAt(caller: Caller, home: Home): Timer | undefined {
+  const at = caller.pointer(1, 16, true);
+  return home.window.u64(at) === 0n ? undefined : timersOf(home).get(at);
+}
+
+const CLOCKS: readonly bigint[] = [0n, 1n, 7n];
+
+function timerInit(caller: Caller, home: Home): number {
+  const at = caller.pointer(1, 16, true);
+  const map = mapOf(caller, home, 2);
+  if (!CLOCKS.includes(caller.registers[3]!)) return EINVAL;
+  if (timerAt(caller, home) !== undefined) return EBUSY;
+  home.window.setU64(at, BigInt(at));
+  timersOf(home).set(at, { map, callback: 0n, expires: undefined });
+  return 0;
+}
+
+function timerStart(caller: Caller, home: Home): number {
+  const timer = timerAt(caller, home);
+  const flags = caller.registers[3]!;
+  if ((flags & ~3n) !== 0n || timer === undefined || timer.callback === 0n) return EINVAL;
+  timer.expires = (flags & 1n) === 0n ? home.clock.now() + caller.registers[2]! : caller.registers[2]!;
+  return 0;
+}
+
+export const MAP_HELPERS: Readonly<Record<number, Implementation>> = {
+  25: perfEventOutput,
+  51: redirectMap,
+  81: (caller, home) => {
+    const map = mapOf(caller, home, 1);
+    return map.storage;
+  },
+  87: push,
+  88: pop(false),
+  89: pop(true),
+  111: perfEventOutput,
+  121: perfEventOutput,
+  130: output,
+  131: reserve,
+  132: finish(true),
+  133: finish(false),
+  134: query,
+  169: timerInit,
+  170: (caller, home) => {
+    const timer = timerAt(caller, home);
+    if (timer === undefined) return EINVAL;
+    timer.callback = caller.registers[2]!;
+    return 0;
+  },
+  171: timerStart,
+  172: (caller, home) => {
+    const timer = timerAt(caller, home);
+    if (timer === undefined) return EINVAL;
+    const active = timer.expires !== undefined;
+    timer.expires = undefined;
+    return active ? 1 : 0;
+  },
+};
