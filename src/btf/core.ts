@@ -1,6 +1,6 @@
 // CO-RE ("compile once, run everywhere"): an instruction that was compiled against one layout of a struct is corrected for the layout
 // of another BTF. Which type of the target is meant, and when a relocation fails, follow libbpf, so that an object behaves as there.
-import { BpfError, type ErrorCode } from '../util/error.ts';
+import { BpfError, type ErrorCode, type Position } from '../util/error.ts';
 import { essentialName, fieldsCompatible, kindsCompatible, typesCompatible, typesMatch } from './compatible.ts';
 import type { CoreKind, CoreRelocation } from './ext.ts';
 import { patchInstruction, poisonInstruction } from './patch.ts';
@@ -51,19 +51,19 @@ const ASKS: Readonly<Record<CoreKind, 'field' | 'type' | 'enumerator'>> = {
 }; // biome-ignore format: a table
 
 /**
- * Corrects the instruction of one relocation in `code`, the bytes of function `name`. False: there is no such thing in the target, and
+ * Corrects the instruction of one relocation in `code`, the bytes of its function; `position` is that of the instruction. False: there is no such thing in the target, and
  * the instruction has been replaced by one that must not be reached.
  */
 export function relocateCore(
   target: CoreTarget,
   relocation: CoreRelocation & { readonly slot: number },
   code: Uint8Array,
-  name: string,
+  position: Position,
 ): boolean {
   const refuse = (error: ErrorCode, message: string): BpfError => {
     const type = target.local.types[relocation.type];
     const what = `${type?.kind} ${type?.name || 'without a name'} (${relocation.kind} ${relocation.access})`;
-    return new BpfError(error, { in: 'program', program: name, slot: relocation.slot }, `CO-RE relocation of ${what}: ${message}`);
+    return new BpfError(error, position, `CO-RE relocation of ${what}: ${message}`);
   };
   const { local } = target;
   const { kind } = relocation;

@@ -74,7 +74,8 @@ export function isElf(bytes: Uint8Array): boolean {
   return bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
 }
 
-export function readElf(bytes: Uint8Array, path: string): ElfFile {
+/** `wanted` any: kernels and modules are read for their BTF, whatever machine they are for. */
+export function readElf(bytes: Uint8Array, path: string, wanted: 'bpfObject' | 'any' = 'bpfObject'): ElfFile {
   const refuse = (code: ErrorCode, offset: number, message: string): never => {
     throw new BpfError(code, { in: 'file', path, offset }, message);
   };
@@ -90,12 +91,15 @@ export function readElf(bytes: Uint8Array, path: string): ElfFile {
   const reader = new ByteReader(bytes, path, 'elf/truncated', littleEndian);
 
   const machine = reader.u16(18);
-  if (machine !== EM_BPF && machine !== EM_NONE) refuse('elf/wrong-machine', 18, `machine is ${machine}, BPF objects have ${EM_BPF}`);
+  if (wanted !== 'any' && machine !== EM_BPF && machine !== EM_NONE) {
+    refuse('elf/wrong-machine', 18, `machine is ${machine}, BPF objects have ${EM_BPF}`);
+  }
   const type = reader.u16(16);
-  if (type !== ET_REL) refuse('elf/unsupported', 16, `a BPF object is relocatable (type ${ET_REL}), this file is type ${type}`);
+  if (wanted !== 'any' && type !== ET_REL)
+    refuse('elf/unsupported', 16, `a BPF object is relocatable (type ${ET_REL}), this file is type ${type}`);
 
   const sections = readSections(reader, path);
-  return { path, littleEndian, sections, symbols: readSymbols(reader, path, sections) };
+  return { path, littleEndian, sections, symbols: wanted === 'any' ? [] : readSymbols(reader, path, sections) };
 }
 
 function readSections(reader: ByteReader, path: string): readonly ElfSection[] {

@@ -4,7 +4,7 @@ import type { Btf, TypeId } from '../btf/types.ts';
 import { type ElfFile, type ElfSection, type ElfSymbol, holdsCode, inSection, STB, STT } from '../elf/read.ts';
 import { fromBigEndian, SLOT_BYTES } from '../isa/codec.ts';
 import { sectionKind } from '../spec/programs.ts';
-import { BpfError } from '../util/error.ts';
+import { BpfError, type Position, type SourcePosition } from '../util/error.ts';
 import type { FunctionLine, FunctionSpec, ProgramSpec } from './spec.ts';
 
 /** A function without what needs the whole object: its references and callbacks. */
@@ -127,6 +127,24 @@ export function findPrograms(functions: readonly FoundFunction[]): readonly Prog
     });
   });
   return programs;
+}
+
+/** The line of C that the slot came from. */
+export function sourceAt(lines: readonly FunctionLine[], slot: number): SourcePosition | undefined {
+  let found: FunctionLine | undefined;
+  for (const line of lines) {
+    if (line.slot > slot) break;
+    found = line;
+  }
+  if (found === undefined) return undefined;
+  const { slot: _, ...source } = found;
+  return source;
+}
+
+/** Where a message about a function's instruction points: slots count from the function's start. */
+export function instructionPosition(found: { readonly name: string; readonly lines: readonly FunctionLine[] }, slot: number): Position {
+  const source = sourceAt(found.lines, slot);
+  return { in: 'program', program: found.name, slot, ...(source === undefined ? {} : { source }) };
 }
 
 function rowsByOffset<Row extends { readonly offset: number }>(rows: readonly Row[]): ReadonlyMap<number, Row> {

@@ -7,6 +7,7 @@ import { PSEUDO } from '../isa/code.ts';
 import { SLOT_BYTES } from '../isa/codec.ts';
 import type { AttachType, ProgramType } from '../spec/programs.ts';
 import { BpfError, type SourcePosition, unreachable } from '../util/error.ts';
+import { instructionPosition } from './functions.ts';
 import type { CollectionSpec, FunctionIndex, FunctionSpec, MapIndex, ProgramSpec } from './spec.ts';
 
 export interface LinkOptions {
@@ -145,7 +146,7 @@ function fillIn(collection: CollectionSpec, program: ProgramSpec, layout: Layout
     for (const { slot, ...source } of found.lines) lines.push({ slot: start + slot, ...source });
     if (target !== undefined) {
       for (const relocation of found.relocations) {
-        if (!relocateCore(target, relocation, code, found.name)) poisoned.push(start + relocation.slot);
+        if (!relocateCore(target, relocation, code, instructionPosition(found, relocation.slot))) poisoned.push(start + relocation.slot);
       }
     }
     for (const reference of found.references) {

@@ -1,7 +1,7 @@
 // Object file to CollectionSpec: the sections one after the other, then what they say of each other.
 import { type BtfExt, parseBtfExt } from '../btf/ext.ts';
 import { type Btf, type BtfType, parseBtf } from '../btf/types.ts';
-import { type ElfFile, type ElfSection, type ElfSymbol, inSection, readElf, SHN, SHT, STB } from '../elf/read.ts';
+import { type ElfFile, type ElfSection, type ElfSymbol, inSection, isElf, readElf, SHN, SHT, STB } from '../elf/read.ts';
 import { BpfError } from '../util/error.ts';
 import { dataMaps, findExterns, structOpsMaps } from './data.ts';
 import { type FoundFunction, findFunctions, findPrograms } from './functions.ts';
@@ -33,6 +33,14 @@ export function load(bytes: Uint8Array, path: string): CollectionSpec {
     externs: externs.externs,
     btf,
   };
+}
+
+/** The types of a kernel: a raw BTF file like /sys/kernel/btf/vmlinux, or any ELF file with a section `.BTF`. */
+export function loadBtf(bytes: Uint8Array, path: string): Btf {
+  if (!isElf(bytes)) return parseBtf(bytes, path, 'BTF');
+  const section = find(readElf(bytes, path, 'any'), '.BTF');
+  if (section === undefined) throw new BpfError('object/no-btf', { in: 'file', path }, 'the file has no section .BTF');
+  return parseBtf(section.data, path);
 }
 
 function completeFunctions(places: Places, btf: Btf | undefined): readonly FunctionSpec[] {

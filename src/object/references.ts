@@ -5,7 +5,7 @@ import { SLOT_BYTES } from '../isa/codec.ts';
 import { MAP_TYPE } from '../spec/map-types.ts';
 import { BpfError } from '../util/error.ts';
 import { ARENA_SECTION, type Externs } from './data.ts';
-import type { FoundFunction } from './functions.ts';
+import { type FoundFunction, instructionPosition } from './functions.ts';
 import { isLegacyMapSection, isMapOfMaps, MAPS_SECTION, type PlacedMap } from './maps.ts';
 import type { DataPointer, FunctionIndex, MapElement, MapIndex, Reference } from './spec.ts';
 
@@ -80,13 +80,16 @@ export function findReferences(places: Places): readonly (readonly Reference[])[
           src: bytes[at + 1]! >> 4,
           imm: view.getInt32(at + 4, true),
           section,
-          name: found.name,
+          found,
         };
         let relocated = false;
         for (; next < relocations.length && relocations[next]!.offset < start + end; next++) {
           const { offset, symbol, addend } = relocations[next]!;
-          if (relocated || offset !== start + at)
-            throw bad(places, instruction, `byte ${offset} is relocated, which is not the start of an instruction`);
+          if (relocated || offset !== start + at) {
+            const error = bad(instruction, `byte ${offset} is relocated, which is not the start of an instruction, or a second time`);
+            references[index]!.push({ slot: instruction.slot, kind: 'unresolved', error });
+            continue;
+          }
           relocated = true;
           references[index]!.push(orUnresolved(instruction, () => relocatedReference(places, instruction, symbol, addend)));
         }
@@ -110,25 +113,20 @@ interface Instruction {
   readonly src: number;
   readonly imm: number;
   readonly section: ElfSection;
-  /** Of its function. */
-  readonly name: string;
+  /** The function that it belongs to. */
+  readonly found: FoundFunction;
 }
 
 function relocatedReference(places: Places, instruction: Instruction, symbol: ElfSymbol, addend: number | undefined): Reference {
   const { slot, opcode, imm } = instruction;
   if (opcode !== CALL && opcode !== LDDW) {
     const hex = opcode.toString(16).padStart(2, '0');
-    throw bad(
-      places,
-      instruction,
-      `the address of ${symbol.name} is wanted in an instruction with opcode 0x${hex}, only lddw and call take one`,
-    );
+    throw bad(instruction, `the address of ${symbol.name} is wanted in an instruction with opcode 0x${hex}, only lddw and call take one`);
   }
-  if (opcode === LDDW && !instruction.wide) throw bad(places, instruction, 'lddw takes two slots, the function ends after the first');
+  if (opcode === LDDW && !instruction.wide) throw bad(instruction, 'lddw takes two slots, the function ends after the first');
   if (symbol.section === SHN.undef) return externReference(places, instruction, symbol);
   if (symbol.section >= SHN.loReserve) {
     throw bad(
-      places,
       instruction,
       `${symbol.name} is in the special section 0x${symbol.section.toString(16)}: a variable that is not initialized?`,
     );
@@ -136,9 +134,9 @@ function relocatedReference(places: Places, instruction: Instruction, symbol: El
   const target = places.elf.sections[symbol.section]!;
   if (opcode === CALL) {
     if (instruction.src !== PSEUDO_CALL) {
-      throw bad(places, instruction, `call of ${symbol.name} with src ${instruction.src}, calls of functions have ${PSEUDO_CALL}`);
+      throw bad(instruction, `call of ${symbol.name} with src ${instruction.src}, calls of functions have ${PSEUDO_CALL}`);
     }
-    if (!holdsCode(target)) throw bad(places, instruction, `call of ${symbol.name} in ${target.name}, which holds no code`);
+    if (!holdsCode(target)) throw bad(instruction, `call of ${symbol.name} in ${target.name}, which holds no code`);
     // Calls of static functions name their section, and imm the distance in slots from its start. [llvm_reloc]
     const offset = symbol.value + (addend ?? (imm + 1) * SLOT_BYTES);
     return { slot, kind: 'call', function: functionAt(places, instruction, target.index, offset) };
@@ -151,7 +149,7 @@ function relocatedReference(places: Places, instruction: Instruction, symbol: El
       target.name === MAPS_SECTION || isLegacyMapSection(target.name)
         ? 'where no map starts'
         : 'which is neither code, maps nor data that programs can reach';
-    throw bad(places, instruction, `${symbol.name || 'a symbol'} is byte ${offset} of ${target.name}, ${message}`);
+    throw bad(instruction, `${symbol.name || 'a symbol'} is byte ${offset} of ${target.name}, ${message}`);
   }
   return place.kind === 'map' ? { slot, kind: 'map', map: place.map } : { slot, kind: 'mapValue', map: place.map, offset: place.offset };
 }
@@ -161,12 +159,12 @@ function externReference(places: Places, instruction: Instruction, symbol: ElfSy
   const extern = index === undefined ? undefined : places.externs.externs[index];
   if (index === undefined || extern === undefined) {
     const message = `${symbol.name} is not defined in this object, and it is not declared as __ksym or __kconfig`;
-    throw bad(places, instruction, message, 'object/undefined-symbol');
+    throw bad(instruction, message, 'object/undefined-symbol');
   }
   const { slot, opcode } = instruction;
   if (opcode === CALL) {
     if (extern.kind === 'kfunc') return { slot, kind: 'kfunc', extern: index };
-    throw bad(places, instruction, `call of ${symbol.name}, which is declared as a variable`);
+    throw bad(instruction, `call of ${symbol.name}, which is declared as a variable`);
   }
   if (extern.kind !== 'kconfig') return { slot, kind: 'ksym', extern: index };
   return { slot, kind: 'mapValue', map: places.kconfigMap!, offset: extern.offset };
@@ -198,7 +196,6 @@ function functionAt(places: Places, instruction: Instruction, section: number, o
   const index = places.functionsAt.get(section)?.get(offset);
   if (index === undefined) {
     throw bad(
-      places,
       instruction,
       `byte ${offset} of ${places.elf.sections[section]!.name} is wanted, where no function starts`,
       'object/bad-call',
@@ -288,11 +285,9 @@ export function findPointers(places: Places): readonly (readonly DataPointer[])[
 const POINTER_BYTES = 8;
 
 function bad(
-  places: Places,
   instruction: Instruction,
   message: string,
   code: 'object/bad-relocation' | 'object/bad-call' | 'object/undefined-symbol' = 'object/bad-relocation',
 ): BpfError {
-  const position = { ...inSection(places.elf.path, instruction.section), offset: instruction.sectionSlot * SLOT_BYTES };
-  return new BpfError(code, position, `${instruction.name}, slot ${instruction.slot}: ${message}`);
+  return new BpfError(code, instructionPosition(instruction.found, instruction.slot), message);
 }

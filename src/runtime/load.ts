@@ -1,9 +1,8 @@
 // From the bytes of an object file, or of bare instructions, to a loaded object.
 
-import { parseBtf } from '../btf/types.ts';
 import { KIND, PSEUDO } from '../isa/code.ts';
 import { link } from '../object/link.ts';
-import { load as loadSpec } from '../object/load.ts';
+import { loadBtf, load as loadSpec } from '../object/load.ts';
 import type { CollectionSpec, MapSpec } from '../object/spec.ts';
 import { createProgram, type MapShape, type Program, type ProgramInput } from '../program/program.ts';
 import { isSupported } from '../spec/maps.ts';
@@ -39,7 +38,7 @@ export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions =
     throw new BpfError('object/big-endian', { in: 'file', path: spec.path }, 'an object for big-endian machines can be shown, not run');
   }
   const shapes = spec.maps.map((map) => sized(shapeOf(map), options));
-  const btf = options.btf === undefined ? undefined : parseBtf(options.btf, 'the kernel');
+  const btf = options.btf === undefined ? undefined : loadBtf(options.btf, 'the BTF of the kernel');
   const { only } = options;
   const programs: Program[] = [];
   for (const { name } of spec.programs) {

@@ -87,6 +87,24 @@ test('what one program lacks does not keep the others from linking', () => {
   assert.equal(link(collection, 'values').mapRefs.length, 5);
 });
 
+test('errors in an instruction name its line of C', () => {
+  assert.throws(
+    () => link(loadObject('externs.o'), 'broken'),
+    (error: { position?: unknown }) => {
+      const { program, slot, source } = error.position as { program: string; slot: number; source: { line: number; text: string } };
+      return program === 'broken' && slot === 1 && source.text.includes('nowhere(1)');
+    },
+  );
+});
+
+test('the handler of exceptions comes last: nothing calls it', () => {
+  const { subprograms } = link(loadObject('exceptions.o'), 'guarded');
+  assert.deepEqual(
+    subprograms.map((sub) => sub.name),
+    ['guarded', 'cleanup', 'handler'],
+  );
+});
+
 test('a name is needed where there are several programs', () => {
   const collection = loadObject('calls-v3.o');
   assertRefused(() => link(collection, undefined), 'object/which-program', /3: first, second, third/);

@@ -1,11 +1,12 @@
 // What `load` finds in objects that clang made of test/corpus.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resolve } from '../../src/btf/types.ts';
-import { load } from '../../src/object/load.ts';
+import { type Btf, resolve } from '../../src/btf/types.ts';
+import { readElf } from '../../src/elf/read.ts';
+import { load, loadBtf } from '../../src/object/load.ts';
 import { MAP_TYPE } from '../../src/spec/map-types.ts';
 import { toHex } from '../../src/util/bytes.ts';
-import { functionNamed, loadObject, mapNamed, objectBytes } from './support.ts';
+import { assertRefused, functionNamed, loadObject, mapNamed, objectBytes } from './support.ts';
 
 test('the example: program, subprogram, maps, data, license', () => {
   const collection = loadObject('xdp_counter.o');
@@ -209,6 +210,34 @@ test('an object from before BTF', () => {
   assert.deepEqual([inner!.name, inner!.type, inner!.valueSize, inner!.maxEntries], ['inner', MAP_TYPE.array, 8, 5]);
   assert.deepEqual([outer!.name, outer!.type, outer!.inner?.name], ['outer', MAP_TYPE.hash_of_maps, 'inner']);
   assert.deepEqual([placed!.name, placed!.flags, placed!.numaNode], ['placed', 4, 2]);
+});
+
+test('tables of functions, and the map definitions of iproute2', () => {
+  const collection = loadObject('tables.o');
+  const ours = mapNamed(collection, 'ours');
+  assert.deepEqual([ours.type, ours.valueSize, ours.flags], [MAP_TYPE.struct_ops, 24, 0x2000]);
+  assert.deepEqual(ours.data!.pointers, [
+    { offset: 0, kind: 'function', function: 0 },
+    { offset: 8, kind: 'function', function: 1 },
+  ]);
+  assert.deepEqual(mapNamed(collection, 'half').data!.pointers, [{ offset: 8, kind: 'function', function: 1 }]);
+  assert.equal(mapNamed(collection, 'pinned').pinning, 'byName');
+  assert.equal(mapNamed(collection, 'holder').inner?.name, 'pinned');
+});
+
+test('the BTF of a kernel: raw, or in an ELF file of any machine', () => {
+  const bytes = objectBytes('core-target.o').slice();
+  const elf = readElf(bytes, 'x.o');
+  const section = elf.sections.find(({ name }) => name === '.BTF')!;
+  const kinds = (btf: Btf): readonly string[] => btf.types.map(({ kind }) => kind);
+  const expected = kinds(loadBtf(section.data, 'raw'));
+  assert(expected.length > 10);
+  // An executable for x86-64.
+  bytes[16] = 2;
+  bytes[18] = 62;
+  bytes[19] = 0;
+  assert.deepEqual(kinds(loadBtf(bytes, 'vmlinux')), expected);
+  assertRefused(() => loadBtf(objectBytes('legacy.o'), 'legacy.o'), 'object/no-btf', /no section .BTF/);
 });
 
 test('loading keeps no view of more than the file', () => {
