@@ -128,6 +128,8 @@ export interface StopState {
   readonly address: number;
   /** R0 to R10 as the machine's registers had them; R10 as a pointer. */
   readonly registers: readonly bigint[];
+  /** Faults: what may be return addresses, innermost first; a fault inside a routine is its caller's. */
+  readonly returns?: readonly number[];
   /** What a JavaScript helper threw. */
   readonly thrown?: unknown;
 }

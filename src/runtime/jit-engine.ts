@@ -16,7 +16,7 @@ import { BpfStopped, type FaultAccess, type StopCause } from '../util/stopped.ts
 import { FRAME_BYTES, MAX_FRAMES, PLACE, type Window } from '../window/window.ts';
 import type { Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
 import type { Home } from './home.ts';
-import type { CodeRoom, Executable, Host, HostFunction, HostWindow, RunPlaces } from './host.ts';
+import type { CodeRoom, Executable, Host, HostFunction, HostWindow, RunPlaces, StopState } from './host.ts';
 import { ROUTINE_HELPERS, routineProgram } from './routines.ts';
 
 const TAIL_CALL = 12;
@@ -343,10 +343,7 @@ class JitObject implements EngineObject {
 
   #throwStop({ program, image }: Prepared, executable: Executable): never {
     const stop = executable.stopped();
-    const offset = stop.pc - addressOf(image);
-    // The return address is behind the call.
-    const at = stop.reason === STOP.fault ? offset : offset - 1;
-    const slot = stop.slot >= 0 ? stop.slot : at >= 0 && at < image.size ? slotAt(image, at) : -1;
+    const slot = stop.slot >= 0 ? stop.slot : slotOf(image, stop);
     const source = slot < 0 ? undefined : lineAt(program.lines, slot);
     const { thrown } = stop;
     if (thrown !== undefined && !(thrown instanceof BpfStopped)) throw thrown;
@@ -429,6 +426,15 @@ const PLACES: RunPlaces = {
 
 function addressOf(image: Image): number {
   return (image.base.hi >>> 0) * 2 ** 32 + (image.base.lo >>> 0);
+}
+
+/** The slot whose code has the pc in it, or called the routine that has. */
+function slotOf(image: Image, stop: StopState): number {
+  const base = addressOf(image);
+  // A return address is behind its call.
+  const places = stop.reason === STOP.fault ? [stop.pc, ...(stop.returns ?? []).map((address) => address - 1)] : [stop.pc - 1];
+  const inside = places.find((address) => address >= base && address < base + image.size);
+  return inside === undefined ? -1 : slotAt(image, inside - base);
 }
 
 function missing(id: number): HelperFunction {

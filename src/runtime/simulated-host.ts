@@ -104,7 +104,7 @@ class SimulatedWindow implements HostWindow {
         address,
         area: { base: address, bytes },
         words: new Uint32Array(bytes.buffer, 0, ACTIVATION_BYTES / 4),
-        longs: new BigInt64Array(bytes.buffer, 0, ACTIVATION_BYTES / 8),
+        longs: new BigInt64Array(bytes.buffer),
       };
       this.#activations[depth] = activation;
       this.#mapMemory();
@@ -363,7 +363,7 @@ export class SimulatedExecutable implements Executable {
       }
       case 'fault': {
         const address = (stop.address.hi >>> 0) * 2 ** 32 + (stop.address.lo >>> 0) - base;
-        return { reason: STOP.fault, slot: -1, pc: stop.pc, address, registers };
+        return { reason: STOP.fault, slot: -1, pc: stop.pc, address, registers, returns: this.#returns() };
       }
       case 'brk':
       case 'undefined':
@@ -371,6 +371,16 @@ export class SimulatedExecutable implements Executable {
       default:
         return assert(false, `the simulator stopped: ${stop.kind} at ${stop.pc}, x30 ${x[X_LINK]}`) as never;
     }
+  }
+
+  /** The link register, then the words of the native stack. */
+  #returns(): number[] {
+    const window = this.#window;
+    const { address, longs } = window.activation(window.depth - 1);
+    const found = [Number(window.simulator.x[X_LINK]!)];
+    const bottom = Math.floor((window.simulator.sp - address) / 8);
+    for (let at = Math.max(0, bottom); at < CHUNK_BYTES / 8; at++) found.push(Number(longs[at]));
+    return found;
   }
 
   stopped(): StopState {
