@@ -21,6 +21,8 @@ export interface CheckOptions {
   readonly name: string;
   /** Accept jumps to earlier instructions (tcpdump's protochain), which the kernel refuses. */
   readonly backward?: boolean;
+  /** Scratch words start as 0, as in tcpdump's own interpreter: reading one that was never written is no mistake. */
+  readonly zeroedScratch?: boolean;
 }
 
 /** ALU operation fields that classic BPF has: add to xor without arsh and mov; neg has no operand. */
@@ -100,7 +102,7 @@ export function checkClassic(program: readonly ClassicInstruction[], options: Ch
     }
   }
   if ((program[count - 1]!.code & 7) !== CLASS.ret) fail('classic/no-return', count - 1, 'the last instruction is not a return');
-  checkScratch(program, fail);
+  if (options.zeroedScratch !== true) checkScratch(program, fail);
 }
 
 /** Instruction numbers that control may go to; `ja` counts its k as signed, which only backward programs use. */

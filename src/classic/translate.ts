@@ -5,13 +5,10 @@
 import { type CodeRow, codeFromRows } from '../isa/build.ts';
 import { ALU, COND, type Code, KIND, SWAP } from '../isa/code.ts';
 import { assert, BpfError } from '../util/error.ts';
-import { ancillaryOf, checkClassic, jumpTargets } from './check.ts';
+import { ancillaryOf, type CheckOptions, checkClassic, jumpTargets } from './check.ts';
 import { ANCILLARY, CLASS, type ClassicInstruction, JMP, MISC, MODE, SIZE, SOURCE_X } from './decode.ts';
 
-export interface TranslateOptions {
-  readonly name: string;
-  readonly backward?: boolean;
-}
+export type TranslateOptions = CheckOptions;
 
 /** Helpers that only translated programs call; numbers outside the kernel's range. Arguments: context, A, X. */
 export const CLASSIC_HELPER = { hatype: 0x10000, payOffset: 0x10001, nlattr: 0x10002, nlattrNest: 0x10003 } as const;

@@ -9,7 +9,7 @@ interface Row {
   readonly load: () => Promise<Command>;
 }
 
-export type CommandName = 'run' | 'dump' | 'asm' | 'disasm' | 'info' | 'conformance' | 'doctor';
+export type CommandName = 'run' | 'dump' | 'asm' | 'disasm' | 'filter' | 'info' | 'conformance' | 'doctor';
 
 export const COMMANDS: Readonly<Record<CommandName, Row>> = {
   run: {
@@ -32,6 +32,11 @@ export const COMMANDS: Readonly<Record<CommandName, Row>> = {
     usage: 'disasm FILE [--program NAME] [--json]',
     summary: 'Print the instructions of an object, of raw bytecode or of assembly text.',
     load: async () => (await import('./disasm.ts')).disasm,
+  },
+  filter: {
+    usage: 'filter @FILE --pcap IN [--engine E] [--backward] [--fuel N] [--json]',
+    summary: 'Run a classic filter (FILE: output of tcpdump -ddd) over a capture and print the indexes of the packets that match.',
+    load: async () => (await import('./filter.ts')).filter,
   },
   info: {
     usage: 'info FILE [--json]',

@@ -4,12 +4,13 @@ const INTERVAL_MS = 100;
 
 export class Progress {
   readonly #what: string;
-  readonly #total: number;
+  /** Undefined: not known before the end. */
+  readonly #total: number | undefined;
   readonly #isShown: boolean = process.stderr.isTTY === true;
   #done = 0;
   #next = 0;
 
-  constructor(what: string, total: number) {
+  constructor(what: string, total?: number) {
     this.#what = what;
     this.#total = total;
   }
@@ -20,7 +21,7 @@ export class Progress {
     const now = Date.now();
     if (now < this.#next) return;
     this.#next = now + INTERVAL_MS;
-    process.stderr.write(`\r${this.#done} of ${this.#total} ${this.#what}`);
+    process.stderr.write(`\r${this.#done}${this.#total === undefined ? '' : ` of ${this.#total}`} ${this.#what}`);
   }
 
   /** Clears the line. */

@@ -1,13 +1,12 @@
 // bpfjit run --pcap: every packet of a capture through the program; verdicts counted, survivors written.
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { CaptureReader } from '../pcap/read.ts';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { captureHeader, captureRecord } from '../pcap/write.ts';
 import type { LoadedProgram, RunResult } from '../runtime/object.ts';
 import { BpfStopped } from '../util/stopped.ts';
+import { packetsOf } from './captures.ts';
 import { count } from './usage.ts';
 import type { Json } from './values.ts';
 
-const CHUNK_BYTES = 1 << 20;
 const PROGRESS_MS = 200;
 
 export interface CaptureOptions {
@@ -92,27 +91,6 @@ export function runCapture(program: LoadedProgram, options: CaptureOptions): num
     `error: program ${program.name}: expected ${options.expect} for all packets, got ${unexpected[0]![0]} too [cli/unexpected-verdict]\n`,
   );
   return 1;
-}
-
-function* packetsOf(path: string): ReturnType<typeof readPackets> {
-  const file = path === '-' ? 0 : openSync(path, 'r');
-  try {
-    yield* readPackets(path, file);
-  } finally {
-    if (file !== 0) closeSync(file);
-  }
-}
-
-function* readPackets(path: string, file: number): Generator<{ data: Uint8Array; timestamp: bigint; linkType: number }, void, void> {
-  const reader = new CaptureReader(path);
-  for (;;) {
-    const chunk = new Uint8Array(CHUNK_BYTES);
-    const size = readSync(file, chunk);
-    if (size === 0) break;
-    reader.push(chunk.subarray(0, size));
-    for (let packet = reader.next(); packet !== undefined; packet = reader.next()) yield packet;
-  }
-  reader.end();
 }
 
 /** The packet as the program left it, where its verdict lets it live; socket filters also say how much of it. */

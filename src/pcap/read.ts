@@ -4,7 +4,7 @@ import { BpfError } from '../util/error.ts';
 export interface CapturedPacket {
   /** Captured bytes: a view that is valid until the next push or packet. */
   readonly data: Uint8Array;
-  /** Bytes on the wire; more than data.length where the snap length cut it. */
+  /** Bytes on the wire as the file says: more than data.length where the snap length cut it; damaged files say less. */
   readonly wireLength: number;
   /** Nanoseconds since 1970. */
   readonly timestamp: bigint;
@@ -140,7 +140,7 @@ export class CaptureReader {
     const fraction = this.#u32(4);
     const packet: CapturedPacket = {
       data: this.#rest.subarray(this.#pos + 16, this.#pos + 16 + captured),
-      wireLength: Math.max(this.#u32(12), captured),
+      wireLength: this.#u32(12),
       timestamp: BigInt(this.#u32(0)) * 1_000_000_000n + BigInt(this.#nano ? fraction : fraction * 1000),
       linkType: this.#linkType,
       offset: this.#at + this.#pos,
@@ -197,7 +197,7 @@ export class CaptureReader {
         const ticks = (BigInt(this.#u32(12)) << 32n) | BigInt(this.#u32(16));
         return {
           data: this.#rest.subarray(this.#pos + 28, this.#pos + 28 + captured),
-          wireLength: Math.max(this.#u32(24), captured),
+          wireLength: this.#u32(24),
           timestamp: (ticks * 1_000_000_000n) / face.resolution + face.offsetSeconds * 1_000_000_000n,
           linkType: face.linkType,
           offset,

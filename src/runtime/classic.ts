@@ -1,10 +1,11 @@
 // Classic filters on an engine: the socket buffer that a translated program sees, and the helpers that only such programs call. [cBPF]
 
+import type { CheckOptions } from '../classic/check.ts';
 import type { ClassicInstruction } from '../classic/decode.ts';
 import { CLASSIC_HELPER, translateClassic } from '../classic/translate.ts';
 import { encode } from '../isa/codec.ts';
 import { createProgram, type Program } from '../program/program.ts';
-import { assert, BpfError } from '../util/error.ts';
+import { assert } from '../util/error.ts';
 import type { Region } from '../window/regions.ts';
 import { PLACE } from '../window/window.ts';
 import type { HostCall } from './host.ts';
@@ -45,6 +46,7 @@ export class Skb {
   #context: Region | undefined;
   data: Uint8Array = new Uint8Array(0);
   fields: SkbFields = {};
+  #large: { readonly at: number; readonly bytes: number } | undefined;
   #random = 1;
 
   /** A machine is made with `helpers`; then it can be attached. */
@@ -56,14 +58,12 @@ export class Skb {
 
   /** Gives how to run a program on the packet. */
   place(data: Uint8Array, fields: SkbFields = {}): RawRun {
-    if (data.length > MAX_PACKET) {
-      throw new BpfError('runtime/packet-too-large', { in: 'packet', index: 0 }, `${data.length} bytes, at most ${MAX_PACKET} fit`);
-    }
     assert(this.#machine !== undefined && this.#packet !== undefined && this.#context !== undefined, 'attached');
     const { window, regions } = this.#machine;
     this.data = data;
     this.fields = fields;
-    window.write(PLACE.packet, data);
+    const pointer = data.length <= MAX_PACKET ? PLACE.packet : this.#room(data.length);
+    window.write(pointer, data);
     window.zero(PLACE.context, SKB_BYTES);
     const set = (offset: number, value: number | undefined): void => {
       if (value !== undefined) window.setU32(PLACE.context + offset, value);
@@ -78,10 +78,19 @@ export class Skb {
     set(FIELD.vlanProto, swapped(fields.vlanProto));
     set(FIELD.ifindex, fields.ifindex);
     set(FIELD.hash, fields.hash);
-    regions.resize(this.#packet, PLACE.packet, PLACE.packet + data.length);
+    if (pointer === PLACE.packet) regions.resize(this.#packet, pointer, pointer + data.length);
     regions.resize(this.#context, PLACE.context, PLACE.context + SKB_BYTES);
-    const packet = { pointer: PLACE.packet, length: data.length, network: fields.network ?? 0 };
+    const packet = { pointer, length: data.length, network: fields.network ?? 0 };
     return { r1: PLACE.context, r2: 0, packet };
+  }
+
+  /** For packets that the fixed place is too small for; legacy loads ask no region. */
+  #room(bytes: number): number {
+    if (this.#large === undefined || this.#large.bytes < bytes) {
+      if (this.#large !== undefined) this.#machine!.window.free(this.#large.at, this.#large.bytes);
+      this.#large = { at: this.#machine!.window.allocate(bytes), bytes };
+    }
+    return this.#large.at;
   }
 
   /** What translated programs call; arguments: context, A, X. */
@@ -106,7 +115,7 @@ export class Skb {
 }
 
 /** Throws `classic/...` for what the kernel refuses. */
-export function classicProgram(instructions: readonly ClassicInstruction[], options: { name: string; backward?: boolean }): Program {
+export function classicProgram(instructions: readonly ClassicInstruction[], options: CheckOptions): Program {
   const bytes = encode(translateClassic(instructions, options));
   return createProgram({ name: options.name, type: 'socket_filter', bytes });
 }

@@ -1,0 +1,61 @@
+// bpfjit filter: a classic filter, as tcpdump -ddd prints it, over the packets of a capture.
+import { parseClassic } from '../classic/decode.ts';
+import { classicProgram, Skb } from '../runtime/classic.ts';
+import { engineByName } from '../runtime/engines.ts';
+import { RawMachine } from '../runtime/raw.ts';
+import { BpfStopped } from '../util/stopped.ts';
+import { packetsOf } from './captures.ts';
+import { openEngines } from './engines.ts';
+import { readInput, text } from './files.ts';
+import { Progress } from './progress.ts';
+import { count, readArguments, UsageError } from './usage.ts';
+
+/** Slots per packet: filters without backward jumps never come near it. */
+const DEFAULT_FUEL = '1000000';
+
+export async function filter(argv: readonly string[]): Promise<number> {
+  const options = {
+    pcap: { type: 'string' },
+    engine: { type: 'string' },
+    backward: { type: 'boolean' },
+    fuel: { type: 'string', default: DEFAULT_FUEL },
+    json: { type: 'boolean' },
+  } as const;
+  const { values, files } = readArguments(argv, options, { min: 1, max: 1 });
+  if (values.pcap === undefined) throw new UsageError('--pcap IN is missing');
+  const path = files[0]!.replace(/^@/, '');
+  const instructions = parseClassic(text(readInput(path)), path);
+  const program = classicProgram(instructions, { name: path, backward: values.backward === true, zeroedScratch: true });
+  const { name, host } = await openEngines(values.engine ?? 'auto');
+  const skb = new Skb();
+  const machine = new RawMachine(engineByName(name, host), { helpers: skb.helpers, host });
+  skb.attach(machine);
+  const loaded = machine.load(program);
+  const fuel = count('fuel', values.fuel) || Number.POSITIVE_INFINITY;
+  const progress = new Progress('packets');
+  const matches: number[] = [];
+  let packets = 0;
+  let stops = 0;
+  let firstStop: BpfStopped | undefined;
+  for (const { data, wireLength } of packetsOf(values.pcap)) {
+    try {
+      if ((loaded.run({ ...skb.place(data, { length: wireLength }), fuel }) & 0xffff_ffffn) !== 0n) matches.push(packets);
+    } catch (error) {
+      if (!(error instanceof BpfStopped)) throw error;
+      stops++;
+      firstStop ??= error;
+    }
+    packets++;
+    progress.step();
+  }
+  progress.end();
+  machine.unload();
+  if (values.json === true) process.stdout.write(`${JSON.stringify({ packets, matched: matches.length, matches })}\n`);
+  else {
+    process.stdout.write(matches.map((index) => `${index}\n`).join(''));
+    process.stdout.write(`${matches.length} of ${packets} packets match (${machine.engine})\n`);
+  }
+  if (firstStop === undefined) return 0;
+  process.stderr.write(`error: ${stops} of ${packets} packets stopped the filter, first: ${firstStop.message} [cli/stopped]\n`);
+  return 1;
+}
