@@ -9,7 +9,12 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const cli = join(root, 'dist/src/cli/main.js');
-const pages = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
+const pages = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 
 interface Block {
   readonly page: string;
@@ -33,7 +38,10 @@ const blocks = pages.flatMap(blocksOf);
 for (const { page, line, text } of blocks.filter(({ text }) => text.startsWith('$ bpfjit '))) {
   const [command, ...shown] = text.trimEnd().split('\n');
   test(`${page}:${line}: ${command}`, () => {
-    const args = command!.slice('$ bpfjit '.length).match(/'[^']*'|\S+/g)!.map((word) => word.replace(/^'|'$/g, ''));
+    const args = command!
+      .slice('$ bpfjit '.length)
+      .match(/'[^']*'|\S+/g)!
+      .map((word) => word.replace(/^'|'$/g, ''));
     const { stdout } = spawnSync(process.execPath, [cli, ...args], { cwd: root, encoding: 'utf8' });
     const printed = stdout.split('\n').map((one) => one.trimEnd());
     let at = 0;

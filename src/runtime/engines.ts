@@ -18,7 +18,7 @@ export function engineByName(name: EngineName, host: Host | undefined): Engine {
     case 'arm64-sim':
       return jitEngine(name, findTarget('arm64')!, simulatedHost());
     case 'auto':
-      return host === undefined ? interpreter : engineByName(host.target, host);
+      return host === undefined || findTarget(host.target) === undefined ? interpreter : engineByName(host.target, host);
     case 'arm64':
     case 'x64': {
       const target = findTarget(name);

@@ -30,7 +30,10 @@ function ethernet(type: number, bytes = 60): Uint8Array {
 }
 
 const packets = [ethernet(0x0800), ethernet(0x86dd), ethernet(0x0800), ethernet(0x0806, 14), new Uint8Array(0)];
-const capture = file('in.pcap', Buffer.concat([captureHeader(1), ...packets.map((packet) => captureRecord(packet, 0n, packet.length * 2))]));
+const capture = file(
+  'in.pcap',
+  Buffer.concat([captureHeader(1), ...packets.map((packet) => captureRecord(packet, 0n, packet.length * 2))]),
+);
 /** tcpdump -ddd ip */
 const ip = file('ip.txt', '4\n40 0 0 12\n21 0 1 2048\n6 0 0 262144\n6 0 0 0\n');
 /** tcpdump -ddd 'len > 100': by the length on the wire. */
