@@ -13,9 +13,12 @@ export interface Plan {
   readonly fallTo: Int32Array;
   /** Edges into the block; a function's first block has one more. */
   readonly predecessors: Int32Array;
-  /** Of blocks that are jumped back to: the last block that does it. */
+  /** The needed blocks in the order of their code, function after function; and each block's place in it. */
+  readonly order: Int32Array;
+  readonly position: Int32Array;
+  /** Of blocks that code further on jumps back to: the last place from which it does. */
   readonly loopEnd: Int32Array;
-  /** The needed block of the same function that follows in the code. */
+  /** The block of the same function that follows in the code. */
   readonly next: Int32Array;
 }
 
@@ -23,7 +26,7 @@ export interface Plan {
 export function planFlow(program: Program, { flow }: Facts, fuel: boolean): Plan {
   const { kind, offset } = program.code;
   const { blocks, starts, blockOf } = flow;
-  const bytes = new ArrayBuffer(25 * blocks);
+  const bytes = new ArrayBuffer(33 * blocks);
   const column = (i: number): Int32Array => new Int32Array(bytes, 4 * i * blocks, blocks);
   const takenTo = column(0).fill(-1);
   const fallTo = column(1).fill(-1);
@@ -31,7 +34,9 @@ export function planFlow(program: Program, { flow }: Facts, fuel: boolean): Plan
   const loopEnd = column(3).fill(-1);
   const next = column(4).fill(-1);
   const stack = column(5);
-  const isNeeded = new Uint8Array(bytes, 24 * blocks, blocks);
+  const order = column(6);
+  const position = column(7).fill(-1);
+  const isNeeded = new Uint8Array(bytes, 32 * blocks, blocks);
   let depth = 0;
 
   /** Follows blocks that only jump. */
@@ -44,14 +49,13 @@ export function planFlow(program: Program, { flow }: Facts, fuel: boolean): Plan
     }
     return block;
   };
-  const enter = (from: number, to: number): void => {
+  const enter = (to: number): void => {
     predecessors[to] = predecessors[to]! + 1;
-    if (to <= from && from > loopEnd[to]!) loopEnd[to] = from;
     if (isNeeded[to] === 1) return;
     isNeeded[to] = 1;
     stack[depth++] = to;
   };
-  for (const { start } of program.subprograms) enter(-1, blockOf[start]!);
+  for (const { start } of program.subprograms) enter(blockOf[start]!);
   while (depth > 0) {
     const block = stack[--depth]!;
     const last = starts[block + 1]! - 1;
@@ -59,20 +63,58 @@ export function planFlow(program: Program, { flow }: Facts, fuel: boolean): Plan
     if (k === KIND.jump || k === KIND.branch) {
       const to = thread(blockOf[offset[last]!]!);
       takenTo[block] = to;
-      enter(block, to);
+      enter(to);
     }
     if (k !== KIND.jump && k !== KIND.exit) {
       const to = thread(block + 1);
       fallTo[block] = to;
-      enter(block, to);
+      enter(to);
     }
   }
-  let following = -1;
-  for (let block = blocks - 1; block >= 0; block--) {
-    if (isNeeded[block] === 0) continue;
+  const placed = arrange(program, flow, { isNeeded, takenTo, fallTo, order, position });
+  for (let i = 0; i < placed; i++) {
+    const block = order[i]!;
+    for (const to of [takenTo[block]!, fallTo[block]!]) if (to >= 0 && position[to]! <= i) loopEnd[to] = i;
+    const following = i + 1 < placed ? order[i + 1]! : -1;
     const isSame = following >= 0 && program.subprogramOf[starts[block]!] === program.subprogramOf[starts[following]!];
     next[block] = isSame ? following : -1;
-    following = block;
   }
-  return { isNeeded, takenTo, fallTo, predecessors, loopEnd, next };
+  return { isNeeded, takenTo, fallTo, predecessors, order: order.subarray(0, placed), position, loopEnd, next };
+}
+
+/**
+ * Orders the blocks so that few need a jump to the one they run on into: after a block comes the one it falls into; after a jump its
+ * target, unless another block would fall into that; else the first one left. Returns how many there are.
+ */
+function arrange(
+  program: Program,
+  flow: Facts['flow'],
+  { isNeeded, takenTo, fallTo, order, position }: Pick<Plan, 'isNeeded' | 'takenTo' | 'fallTo' | 'order' | 'position'>,
+): number {
+  const { starts, blockOf, blocks } = flow;
+  // How many blocks without a place fall into a block.
+  const fallsInto = new Int32Array(blocks);
+  for (let block = 0; block < blocks; block++) {
+    if (isNeeded[block] === 1 && fallTo[block]! >= 0) fallsInto[fallTo[block]!] = fallsInto[fallTo[block]!]! + 1;
+  }
+  let count = 0;
+  for (const { start, end } of program.subprograms) {
+    const last = blockOf[end - 1]!;
+    let left = blockOf[start]!;
+    let block = left;
+    while (block >= 0) {
+      order[count] = block;
+      position[block] = count++;
+      const fall = fallTo[block]!;
+      const taken = takenTo[block]!;
+      if (fall >= 0) fallsInto[fall] = fallsInto[fall]! - 1;
+      if (fall >= 0 && position[fall] === -1) block = fall;
+      else if (taken >= 0 && position[taken] === -1 && fallsInto[taken] === 0) block = taken;
+      else {
+        while (left <= last && (isNeeded[left] === 0 || position[left] !== -1)) left++;
+        block = left <= last && starts[left]! < end ? left : -1;
+      }
+    }
+  }
+  return count;
 }

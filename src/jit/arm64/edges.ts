@@ -110,20 +110,25 @@ export class Edges {
   /** Machine registers that hold pointers which the loop at `block` uses and leaves alone. */
   #keeps(block: number): number {
     const code = this.#code;
-    const start = this.#facts.flow.starts[block]!;
-    const end = this.#facts.flow.starts[this.#plan.loopEnd[block]! + 1]!;
-    this.#budget -= end - start;
-    if (this.#budget < 0) return 0;
+    const { starts } = this.#facts.flow;
+    const { order, position, loopEnd } = this.#plan;
+    const end = loopEnd[block]!;
     let written = 0;
     let used = 0;
-    for (let slot = start; slot < end; slot++) {
-      const kind = code.kind[slot]!;
-      written |= definedBy(code, slot);
-      if (kind === KIND.load || kind === KIND.loadAcquire) used |= 1 << code.src[slot]!;
-      else if (kind === KIND.store || kind === KIND.storeRelease || kind === KIND.atomic) used |= 1 << code.dst[slot]!;
-      else if (kind === KIND.callHelper || kind === KIND.callLocal || kind === KIND.callKfunc || kind === KIND.callx) return 0;
+    for (let at = position[block]!; at <= end; at++) {
+      const start = starts[order[at]!]!;
+      const after = starts[order[at]! + 1]!;
+      this.#budget -= after - start;
+      if (this.#budget < 0) return 0;
+      for (let slot = start; slot < after; slot++) {
+        const kind = code.kind[slot]!;
+        written |= definedBy(code, slot);
+        if (kind === KIND.load || kind === KIND.loadAcquire) used |= 1 << code.src[slot]!;
+        else if (kind === KIND.store || kind === KIND.storeRelease || kind === KIND.atomic) used |= 1 << code.dst[slot]!;
+        else if (kind === KIND.callHelper || kind === KIND.callLocal || kind === KIND.callKfunc || kind === KIND.callx) return 0;
+      }
     }
-    const kept = used & ~written & this.#facts.liveIn[start]!;
+    const kept = used & ~written & this.#facts.liveIn[starts[block]!]!;
     let machine = 0;
     for (let r = 0; r < REGISTERS - 1; r++) if ((kept >> r) & 1) machine |= 1 << this.#v.home[r]!;
     return (used >> (REGISTERS - 1)) & 1 ? machine | (1 << FRAME) : machine;

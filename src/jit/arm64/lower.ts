@@ -172,10 +172,9 @@ class Lowering {
 
   #lowerFunction(index: number, entries: number): void {
     const { asm, facts, program } = this;
-    const { start, end } = program.subprograms[index]!;
+    const { start } = program.subprograms[index]!;
     const first = facts.flow.blockOf[start]!;
-    const last = facts.flow.blockOf[end - 1]!;
-    this.#beginFunction(index, first, last);
+    this.#beginFunction(index, first);
     asm.mark(-1);
     asm.entry(entries + index);
     if (this.#inner[index] !== -1) this.#routineEntry(this.#inner[index]!);
@@ -185,19 +184,16 @@ class Lowering {
     // The prologue runs once: a jump back to the first slot lands behind it.
     this.#edges.record(first);
     let continues = false;
-    for (let block = first; block <= last; block++) {
-      if (this.#plan.isNeeded[block] === 1) continues = this.#lowerBlock(block, continues, entries);
-    }
+    for (let block = first; block >= 0; block = this.#plan.next[block]!) continues = this.#lowerBlock(block, continues, entries);
   }
 
-  #beginFunction(index: number, first: number, last: number): void {
+  #beginFunction(index: number, first: number): void {
     const { facts, code, program } = this;
     const isEntry = index === 0 && !facts.entryIsCalled && this.options.routine !== true;
     this.#isEntry = isEntry;
     let calls = false;
     this.#lastExit = -1;
-    for (let block = first; block <= last; block++) {
-      if (this.#plan.isNeeded[block] === 0) continue;
+    for (let block = first; block >= 0; block = this.#plan.next[block]!) {
       const end = facts.flow.starts[block + 1]!;
       if (code.kind[end - 1] === KIND.exit) this.#lastExit = end - 1;
       if (facts.isLeaf[index] === 1) continue;
@@ -305,8 +301,7 @@ class Lowering {
       if (this.#fuel && this.program.fuelCost[slot] !== 0) this.#checkFuel(slot, this.program.fuelCost[slot]!);
       if (kind === KIND.branch) return this.#branch(slot, block);
       if (kind === KIND.jump) {
-        this.#goto(this.#plan.takenTo[block]!, this.#plan.next[block]!);
-        return false;
+        return this.#runOn(this.#plan.takenTo[block]!, this.#plan.next[block]!);
       }
       if (kind === KIND.exit) {
         v.live = 1;
@@ -321,8 +316,10 @@ class Lowering {
       }
     }
     // Runs on into the next block.
-    const next = this.#plan.next[block]!;
-    const to = this.#plan.fallTo[block]!;
+    return this.#runOn(this.#plan.fallTo[block]!, this.#plan.next[block]!);
+  }
+
+  #runOn(to: number, next: number): boolean {
     if (to === next && this.#plan.predecessors[next] === 1) return true;
     this.#goto(to, next);
     return false;
@@ -342,10 +339,7 @@ class Lowering {
     const taken = this.#plan.takenTo[block]!;
     const fall = this.#plan.fallTo[block]!;
     const next = this.#plan.next[block]!;
-    if (taken === fall) {
-      this.#goto(taken, next);
-      return false;
-    }
+    if (taken === fall) return this.#runOn(taken, next);
     const inverted = taken === next;
     const away = inverted ? fall : taken;
     const on = inverted ? taken : fall;
