@@ -119,7 +119,6 @@ export class Branches {
 
   #withRegister(op: number, sf: number, left: number, right: number): void {
     const v = this.#v;
-    const asm = v.asm;
     let x = left;
     let y = right;
     let o = op;
@@ -134,17 +133,20 @@ export class Branches {
       const { register, how, amount } = found;
       v.pinned |= 1 << register;
       const rn = this.#source(x, sf);
-      asm.word(isTest ? enc.andsReg(sf, ZR, rn, register, how, amount) : enc.subsReg(sf, ZR, rn, register, how, amount));
+      v.compare(
+        isTest ? enc.andsReg(sf, ZR, rn, register, how, amount) : enc.subsReg(sf, ZR, rn, register, how, amount),
+        (1 << rn) | (1 << register),
+      );
     } else if (!isTest && extendedOperand(v, y, sf)) {
       const { register, how, amount } = found;
       v.pinned |= 1 << register;
       // Register 31 would be the stack pointer in this form.
       const rn = v.register(x);
-      asm.word(enc.subsExt(sf, ZR, rn, register, how, amount));
+      v.compare(enc.subsExt(sf, ZR, rn, register, how, amount), (1 << rn) | (1 << register));
     } else {
       const rn = this.#source(x, sf);
       const rm = this.#source(y, sf);
-      asm.word(isTest ? enc.andsReg(sf, ZR, rn, rm, LSL, 0) : enc.subsReg(sf, ZR, rn, rm, LSL, 0));
+      v.compare(isTest ? enc.andsReg(sf, ZR, rn, rm, LSL, 0) : enc.subsReg(sf, ZR, rn, rm, LSL, 0), (1 << rn) | (1 << rm));
     }
     this.#flags(CODE[o]!);
   }
@@ -211,8 +213,11 @@ export class Branches {
     const size = high === 0 ? 0 : 1;
     const mask = size === 0 ? bitmask32(lo) : bitmask64(lo, high);
     const rn = this.#source(x, size);
-    if (mask >= 0) v.asm.word(enc.andsImm(size, ZR, rn, mask));
-    else v.asm.word(enc.andsReg(size, ZR, rn, this.#source(y >= 0 ? y : v.constant(high, lo), size), LSL, 0));
+    if (mask >= 0) v.compare(enc.andsImm(size, ZR, rn, mask), 1 << rn);
+    else {
+      const rm = this.#source(y >= 0 ? y : v.constant(high, lo), size);
+      v.compare(enc.andsReg(size, ZR, rn, rm, LSL, 0), (1 << rn) | (1 << rm));
+    }
     this.#flags(cond.ne);
   }
 
@@ -228,7 +233,6 @@ export class Branches {
 
   #zeroOfPending(sf: number, x: number, isSet: boolean): boolean {
     const v = this.#v;
-    const asm = v.asm;
     const a = v.a[x]!;
     const b = v.b[x]!;
     const s = v.s[x]!;
@@ -250,7 +254,7 @@ export class Branches {
           this.#condition = isSet ? 1 : 0;
           return true;
         }
-        asm.word(enc.andsImm(wide, ZR, a, fieldMask(wide, s, length)));
+        v.compare(enc.andsImm(wide, ZR, a, fieldMask(wide, s, length)), 1 << a);
         this.#flags(isSet ? cond.ne : cond.eq);
         return true;
       }
@@ -260,7 +264,7 @@ export class Branches {
         const bit = singleBit(high, bitmaskLow(lo));
         if (bit >= 0) this.#testBit(a, bit, isSet);
         else {
-          asm.word(enc.andsImm(own, ZR, a, lo));
+          v.compare(enc.andsImm(own, ZR, a, lo), 1 << a);
           this.#flags(isSet ? cond.ne : cond.eq);
         }
         return true;
@@ -268,13 +272,13 @@ export class Branches {
       case V.and:
       case V.bic:
         if (own === 1 && sf === 0) return false;
-        asm.word((v.kind[x] === V.and ? enc.andsReg : enc.bicsReg)(own, ZR, a, b, s, n));
+        v.compare((v.kind[x] === V.and ? enc.andsReg : enc.bicsReg)(own, ZR, a, b, s, n), (1 << a) | (1 << b));
         this.#flags(isSet ? cond.ne : cond.eq);
         return true;
       case V.sub:
       case V.eor:
         if ((own === 1 && sf === 0) || (v.kind[x] === V.eor && s === 3)) return false;
-        asm.word(enc.subsReg(own, ZR, a, b, s, n));
+        v.compare(enc.subsReg(own, ZR, a, b, s, n), (1 << a) | (1 << b));
         this.#flags(isSet ? cond.ne : cond.eq);
         return true;
       case V.addImm: {
@@ -289,18 +293,18 @@ export class Branches {
 
   /** CMP or CMN with an immediate, where it fits. */
   #immediate(sf: number, register: number, hi: number, lo: number, condition: number): boolean {
-    const asm = this.#v.asm;
+    const v = this.#v;
     if (sf === 1 && hi !== lo >> 31 && !(hi === 0 && lo > 0)) return false;
     if (register === ZR) return false;
     const plain = lo >= 0 ? addSubImmediate(lo) : -1;
     if (plain >= 0) {
-      asm.word(enc.subsImm(sf, ZR, register, plain & 0xfff, plain >> 12));
+      v.compare(enc.subsImm(sf, ZR, register, plain & 0xfff, plain >> 12), 1 << register);
       this.#flags(condition);
       return true;
     }
     const negated = lo < 0 && lo !== -0x80000000 ? addSubImmediate(-lo) : -1;
     if (negated < 0) return false;
-    asm.word(enc.addsImm(sf, ZR, register, negated & 0xfff, negated >> 12));
+    v.compare(enc.addsImm(sf, ZR, register, negated & 0xfff, negated >> 12), 1 << register);
     this.#flags(condition);
     return true;
   }
@@ -324,7 +328,8 @@ export class Branches {
       if (!wraps && this.#immediate(sf, rn, near >> 31, near, CODE[NEIGHBOUR[op]!]!)) return;
     }
     const constant = y >= 0 ? y : v.constant(sf === 1 ? hi : 0, lo);
-    v.asm.word(enc.subsReg(sf, ZR, rn, this.#source(constant, sf), LSL, 0));
+    const rm = this.#source(constant, sf);
+    v.compare(enc.subsReg(sf, ZR, rn, rm, LSL, 0), (1 << rn) | (1 << rm));
     this.#flags(CODE[op]!);
   }
 }

@@ -21,6 +21,9 @@ export class Edges {
   readonly #of: Uint8Array;
   readonly #offset: Int32Array;
   readonly #isSeen: Uint8Array;
+  /** The comparison whose flags hold on every edge, and its registers. */
+  readonly #flags: Int32Array;
+  readonly #flagsOf: Int32Array;
   #budget: number;
 
   constructor(v: Values, code: Code, facts: Facts, plan: Plan, confined: boolean) {
@@ -30,10 +33,12 @@ export class Edges {
     this.#plan = plan;
     this.#confined = confined;
     const { blocks } = facts.flow;
-    const bytes = new ArrayBuffer(blocks * (5 * SCRATCHES + 1));
+    const bytes = new ArrayBuffer(blocks * (5 * SCRATCHES + 12));
     this.#offset = new Int32Array(bytes, 0, blocks * SCRATCHES);
-    this.#of = new Uint8Array(bytes, 4 * blocks * SCRATCHES, blocks * SCRATCHES);
-    this.#isSeen = new Uint8Array(bytes, 5 * blocks * SCRATCHES, blocks);
+    this.#flags = new Int32Array(bytes, 4 * blocks * SCRATCHES, blocks);
+    this.#flagsOf = new Int32Array(bytes, 4 * blocks * (SCRATCHES + 1), blocks);
+    this.#of = new Uint8Array(bytes, 4 * blocks * (SCRATCHES + 2), blocks * SCRATCHES);
+    this.#isSeen = new Uint8Array(bytes, 4 * blocks * (SCRATCHES + 2) + blocks * SCRATCHES, blocks);
     this.#budget = SCANS * code.slots;
   }
 
@@ -55,6 +60,10 @@ export class Edges {
     const at = to * SCRATCHES;
     const seen = this.#isSeen[to] === 1;
     this.#isSeen[to] = 1;
+    if (!seen) {
+      this.#flags[to] = v.flags;
+      this.#flagsOf[to] = v.flagsOf;
+    } else if (this.#flags[to] !== v.flags) this.#flags[to] = 0;
     for (let i = 0; i < SCRATCHES; i++) {
       const base = FIRST_SCRATCH + i;
       const of = base > v.lastScratch ? NONE : v.baseOf[base]!;
@@ -87,6 +96,9 @@ export class Edges {
     const v = this.#v;
     const at = block * SCRATCHES;
     v.dropBases();
+    // Jumps back would have to compare anew.
+    v.flags = this.#isSeen[block] === 1 && this.#plan.loopEnd[block]! < 0 ? this.#flags[block]! : 0;
+    v.flagsOf = this.#flagsOf[block]!;
     if (this.#isSeen[block] === 0) {
       this.#of.fill(NONE, at, at + SCRATCHES);
       return;

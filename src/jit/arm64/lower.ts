@@ -181,6 +181,7 @@ class Lowering {
     this.memory.forget();
     this.#prologue();
     this.v.dropBases();
+    this.v.flags = 0;
     // The prologue runs once: a jump back to the first slot lands behind it.
     this.#edges.record(first);
     let continues = false;
@@ -348,10 +349,10 @@ class Lowering {
     const continues = on === next && this.#plan.predecessors[on] === 1;
     v.live = liveAway | liveOn | this.#operandsOf(slot);
     v.settle(continues ? liveAway : liveAway | liveOn);
-    this.#edges.leave(away, this.#isBound(away));
+    // The comparison may take a scratch register from a base: an edge onwards is recorded behind it.
+    if (this.#isBound(away)) this.#edges.leave(away, true);
     v.pinned = this.#isBound(away) ? this.#edges.promised(away) : 0;
     this.branches.compare(slot, liveAway | liveOn);
-    // The comparison may have taken a scratch register from a base.
     if (!this.#isBound(away)) this.#edges.record(away);
     this.branches.jump(this.#labelOf(away), inverted);
     this.memory.forget();
@@ -623,6 +624,7 @@ class Lowering {
     else branch(asm, this.#stop(slot, STOP.none));
     asm.bind(inside);
     this.memory.forget();
+    v.flags = 0;
     v.land(0, 8 << size);
   }
 
@@ -722,6 +724,7 @@ class Lowering {
     }
     asm.word(enc.csel(1, target, target, ZR, cond.lo));
     v.pinned = 0;
+    v.flags = 0;
     v.land(0, 32);
     assert(this.#isInlined[slot] === 1, 'an inlined lookup');
   }
@@ -730,6 +733,7 @@ class Lowering {
 
   #checkFuel(slot: number, cost: number): void {
     const { asm, v } = this;
+    v.flags = 0;
     const imm = addSubImmediate(cost);
     if (imm >= 0) asm.word(enc.subsImm(0, FUEL, FUEL, imm & 0xfff, imm >> 12));
     else {

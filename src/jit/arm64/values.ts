@@ -81,6 +81,9 @@ export class Values {
   /** Native addresses: scratch register m holds the address of pointer `baseOf[m]` (zero-extended) + baseOffset[m]; NONE: no address. */
   readonly baseOf: Uint8Array = new Uint8Array(32).fill(NONE);
   readonly baseOffset: Int32Array = new Int32Array(32);
+  /** The comparison whose flags hold, as a word, 0: none; and the registers that it read, which are what they were. */
+  flags = 0;
+  flagsOf = 0;
   readonly #baseUsed = new Int32Array(32);
   #clock = 0;
   #count = 0;
@@ -167,6 +170,7 @@ export class Values {
 
   /** After a call: R0 to R5 are new, scratch registers hold nothing. */
   afterCall(): void {
+    this.flags = 0;
     for (let m = 0; m < 19; m++) {
       this.holder[m] = -1;
       this.baseOf[m] = NONE;
@@ -272,6 +276,7 @@ export class Values {
 
   /** The value lies in m now; whatever was there does not any more. Addresses computed from m are gone. */
   put(n: number, m: number): void {
+    if ((this.flagsOf >> m) & 1) this.flags = 0;
     const kind = this.kind[n]!;
     if (kind === V.addImm && this.a[n] === m) this.#moveBases(m, this.lo[n]!);
     else this.#forgetBases(m);
@@ -493,6 +498,14 @@ export class Values {
       if (!progress) this.#unblock(left);
     }
     this.live = live;
+  }
+
+  /** Writes an instruction that only sets flags, unless they are set that way. */
+  compare(word: number, registers: number): void {
+    if (this.flags === word) return;
+    this.asm.word(word);
+    this.flags = word;
+    this.flagsOf = registers;
   }
 
   /** Something else that is still needed lies in h, or is to be computed from it. */
@@ -729,6 +742,7 @@ export class Values {
 
   /** Machine register m is about to hold something that is no value. */
   vacate(m: number): void {
+    if ((this.flagsOf >> m) & 1) this.flags = 0;
     const old = this.holder[m]!;
     if (old >= 0 && this.place[old] === m) this.place[old] = NONE;
     this.#forgetBases(m);
