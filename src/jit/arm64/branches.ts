@@ -40,6 +40,13 @@ UNSIGNED[COND.sge] = COND.ge;
 UNSIGNED[COND.slt] = COND.lt;
 UNSIGNED[COND.sle] = COND.le;
 
+/** Flags under which each condition holds, as NZCV. */
+const FLAGS_FOR: Uint8Array = Uint8Array.of(4, 0, 2, 0, 8, 0, 1, 0, 2, 0, 0, 8, 0, 4);
+
+/** What `#constantOf` says of operands that are no constant, or none of 32 bits: beyond all of those. */
+const NO_CONSTANT = 2 ** 40;
+const WIDE_CONSTANT = 2 ** 41;
+
 const FLAGS = 0;
 const ZERO = 1;
 const BIT = 2;
@@ -68,6 +75,69 @@ export class Branches {
     if (this.#kind === FLAGS) branchCond(asm, inverted ? this.#condition ^ 1 : this.#condition, label);
     else if (this.#kind === ZERO) (isSet ? compareNotZero : compareZero)(asm, this.#sf, this.#register, label);
     else (isSet ? testNotZero : testZero)(asm, this.#register, this.#bit, label);
+  }
+
+  /** The condition code under which the branch is taken, where flags decide it. */
+  get condition(): number {
+    return this.#condition;
+  }
+
+  /** The branch at `slot` takes a comparison that sets flags, as far as can be told before its operands are looked at. */
+  setsFlags(slot: number): boolean {
+    const code = this.#code;
+    const op = code.op[slot]!;
+    const constant = this.#constantOf(slot);
+    if (constant === NO_CONSTANT) return true;
+    if (op === COND.set) return constant === WIDE_CONSTANT || singleBit(0, constant) < 0;
+    return constant !== 0 && constant !== 1 && constant !== -1;
+  }
+
+  /** The branch at `slot` can be decided by CCMP or CCMN, without more instructions than CMP would take. */
+  canChain(slot: number): boolean {
+    const code = this.#code;
+    if (code.op[slot] === COND.set || !this.setsFlags(slot)) return false;
+    const constant = this.#constantOf(slot);
+    if (constant === NO_CONSTANT) {
+      const left = this.#v.of[code.dst[slot]!]!;
+      const right = this.#v.of[code.src[slot]!]!;
+      return !this.#v.isPending(left) && !this.#v.isPending(right);
+    }
+    if (constant === WIDE_CONSTANT) return true;
+    if (constant >= -31 && constant <= 31) return true;
+    return addSubImmediate(Math.abs(constant)) < 0;
+  }
+
+  /** What the second operand is, where it is a constant of at most 32 bits. */
+  #constantOf(slot: number): number {
+    const code = this.#code;
+    const walker = this.#walker;
+    if (code.x[slot] === 0) return code.imm[slot]!;
+    const s = code.src[slot]!;
+    if (walker.holds[s] !== HOLDS.constant) return walker.holds[code.dst[slot]!] === HOLDS.constant ? WIDE_CONSTANT : NO_CONSTANT;
+    return code.size[slot] === 32 || walker.hi[s] === walker.lo[s]! >> 31 ? walker.lo[s]! : WIDE_CONSTANT;
+  }
+
+  /**
+   * Makes the flags those of the comparison of the branch at `slot` where `condition` holds of the flags so far; else such that the
+   * branch's own condition (inverted where `inverts`) holds. That one decides the jump.
+   */
+  chain(slot: number, condition: number, inverts: boolean): void {
+    const v = this.#v;
+    const code = this.#code;
+    const sf = code.size[slot] === 64 ? 1 : 0;
+    const op = code.op[slot]!;
+    const own = inverts ? CODE[op]! ^ 1 : CODE[op]!;
+    const rn = v.register(v.of[code.dst[slot]!]!);
+    const nzcv = FLAGS_FOR[own]!;
+    const constant = this.#constantOf(slot);
+    if (constant >= 0 && constant <= 31) v.asm.word(enc.ccmpImm(sf, rn, constant, nzcv, condition));
+    else if (constant < 0 && constant >= -31) v.asm.word(enc.ccmnImm(sf, rn, -constant, nzcv, condition));
+    else {
+      const y = code.x[slot] === 1 ? v.of[code.src[slot]!]! : v.constant(sf === 1 ? code.imm[slot]! >> 31 : 0, code.imm[slot]!);
+      v.asm.word(enc.ccmpReg(sf, rn, v.register(y), nzcv, condition));
+    }
+    v.flags = 0;
+    this.#flags(own);
   }
 
   /** Writes the comparison of the branch at `slot`. `after`: program registers that are read behind it. */

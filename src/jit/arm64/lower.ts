@@ -87,6 +87,8 @@ class Lowering {
   #saved: number[] = [];
   #returnRegister = LR;
   #signed = false;
+  /** The block that was lowered last: a branch may take in the ones that follow. */
+  #at = 0;
   /** The function at work is entered by the thunk alone. */
   #isEntry = false;
   /** The function at work sets the frame register to the routines' stack. */
@@ -185,7 +187,10 @@ class Lowering {
     // The prologue runs once: a jump back to the first slot lands behind it.
     this.#edges.record(first);
     let continues = false;
-    for (let block = first; block >= 0; block = this.#plan.next[block]!) continues = this.#lowerBlock(block, continues, entries);
+    for (let block = first; block >= 0; block = this.#plan.next[this.#at]!) {
+      this.#at = block;
+      continues = this.#lowerBlock(block, continues, entries);
+    }
   }
 
   #beginFunction(index: number, first: number): void {
@@ -335,33 +340,127 @@ class Lowering {
   }
 
   #branch(slot: number, block: number): boolean {
-    const { v, facts, asm } = this;
+    const { v, facts, asm, branches } = this;
+    const { predecessors, takenTo, fallTo, next: nextOf } = this.#plan;
     const { starts } = facts.flow;
-    const taken = this.#plan.takenTo[block]!;
-    const fall = this.#plan.fallTo[block]!;
-    const next = this.#plan.next[block]!;
-    if (taken === fall) return this.#runOn(taken, next);
-    const inverted = taken === next;
-    const away = inverted ? fall : taken;
-    const on = inverted ? taken : fall;
-    const liveAway = facts.liveIn[starts[away]!]!;
+    const taken = takenTo[block]!;
+    const fall = fallTo[block]!;
+    if (taken === fall) return this.#runOn(taken, nextOf[block]!);
+    if (fall === nextOf[block] && this.#isSelect(slot, taken, fall)) return this.#select(slot, taken, fall);
+
+    // The chain of branches from here on that lead to one place unless they run on, each with nothing but its comparison.
+    let goal = taken === nextOf[block] ? fall : taken;
+    let on = goal === taken ? fall : taken;
+    const wayOut = goal;
+    let last = block;
+    let operands = this.#operandsOf(slot);
+    if (branches.setsFlags(slot)) {
+      while (on === nextOf[last] && this.#isChainLink(on, wayOut)) {
+        last = on;
+        operands |= this.#operandsOf(starts[last]!);
+        on = takenTo[last] === wayOut ? fallTo[last]! : takenTo[last]!;
+      }
+    }
+    const next = nextOf[last]!;
+    const inverted = wayOut === next && on !== next;
+    if (inverted) {
+      goal = on;
+      on = wayOut;
+    }
+    const liveAway = facts.liveIn[starts[goal]!]!;
     const liveOn = facts.liveIn[starts[on]!]!;
-    const continues = on === next && this.#plan.predecessors[on] === 1;
-    v.live = liveAway | liveOn | this.#operandsOf(slot);
+    const continues = on === next && predecessors[on] === 1;
+    v.live = liveAway | liveOn | operands;
     v.settle(continues ? liveAway : liveAway | liveOn);
     // The comparison may take a scratch register from a base: an edge onwards is recorded behind it.
-    if (this.#isBound(away)) this.#edges.leave(away, true);
-    v.pinned = this.#isBound(away) ? this.#edges.promised(away) : 0;
-    this.branches.compare(slot, liveAway | liveOn);
-    if (!this.#isBound(away)) this.#edges.record(away);
-    this.branches.jump(this.#labelOf(away), inverted);
+    if (this.#isBound(goal)) this.#edges.leave(goal, true);
+    const promised = this.#isBound(goal) ? this.#edges.promised(goal) : 0;
+    v.pinned = promised;
+    branches.compare(slot, last === block ? liveAway | liveOn : liveAway | liveOn | operands);
+    let isTaken = taken === wayOut;
+    for (let link = block; link !== last; ) {
+      link = nextOf[link]!;
+      const at = starts[link]!;
+      asm.mark(at);
+      v.pinned = promised;
+      const condition = isTaken ? branches.condition ^ 1 : branches.condition;
+      isTaken = true;
+      branches.chain(at, condition, takenTo[link] !== wayOut);
+    }
+    if (!this.#isBound(goal)) this.#edges.record(goal);
+    branches.jump(this.#labelOf(goal), inverted === isTaken);
     this.memory.forget();
+    this.#at = last;
     if (continues) {
       v.live = liveOn;
       return true;
     }
     this.#edges.leave(on, this.#isBound(on));
     if (on !== next) branch(asm, this.#labelOf(on));
+    return false;
+  }
+
+  /** The block is just a branch, entered from one place, and one of its ways leads to `wayOut`. */
+  #isChainLink(block: number, wayOut: number): boolean {
+    const { starts } = this.facts.flow;
+    const { takenTo, fallTo, predecessors } = this.#plan;
+    const slot = starts[block]!;
+    if (predecessors[block] !== 1 || starts[block + 1] !== slot + 1 || this.code.kind[slot] !== KIND.branch) return false;
+    const taken = takenTo[block]!;
+    const fall = fallTo[block]!;
+    return taken !== fall && (taken === wayOut || fall === wayOut) && this.branches.canChain(slot);
+  }
+
+  /** The branch skips one move to a register, nothing else. */
+  #isSelect(slot: number, around: number, arm: number): boolean {
+    const { code, facts, v } = this;
+    const { starts } = facts.flow;
+    const { takenTo, fallTo, predecessors } = this.#plan;
+    const at = starts[arm]!;
+    if (predecessors[arm] !== 1 || code.kind[at] !== KIND.alu || code.op[at] !== ALU.mov) return false;
+    const end = starts[arm + 1]!;
+    if (!(end === at + 1 || (end === at + 2 && code.kind[at + 1] === KIND.jump))) return false;
+    if ((end === at + 1 ? fallTo[arm] : takenTo[arm]) !== around) return false;
+    if (((facts.liveIn[starts[around]!]! >> code.dst[at]!) & 1) === 0) return false;
+    if (code.x[at] === 1 && code.size[at] === 32 && v.width[v.of[code.src[at]!]!]! > 32) return false;
+    return this.branches.setsFlags(slot);
+  }
+
+  /** A conditional select in place of a branch around a move. */
+  #select(slot: number, around: number, arm: number): boolean {
+    const { code, v, facts, asm, branches } = this;
+    const { starts } = facts.flow;
+    const at = starts[arm]!;
+    const d = code.dst[at]!;
+    const after = facts.liveIn[starts[around]!]!;
+    const isRegister = code.x[at] === 1;
+    v.live = after | this.#operandsOf(slot) | (1 << d) | (isRegister ? 1 << code.src[at]! : 0);
+    branches.compare(slot, v.live);
+    v.pinned = 0;
+    v.live = after | (isRegister ? 1 << code.src[at]! : 0);
+    const old = v.of[d]!;
+    const imm = code.imm[at]!;
+    const fresh = isRegister ? v.of[code.src[at]!]! : v.constant(code.size[at] === 64 ? imm >> 31 : 0, imm);
+    const width = Math.max(v.width[old]!, v.width[fresh]!);
+    const sf = width > 32 ? 1 : 0;
+    const { condition } = branches;
+    // Where the branch is taken the old value stays; 0, 1 and -1 need no register.
+    const specialNew = special(v, fresh, sf);
+    const specialOld = specialNew > 0 ? 0 : special(v, old, sf);
+    const rn = specialOld > 0 ? v.operand(fresh) : v.operand(old);
+    const rm = specialNew > 0 || specialOld > 0 ? ZR : v.operand(specialOld > 0 ? old : fresh);
+    v.live = after & ~(1 << d);
+    const target = v.claim(d);
+    const holds = specialOld > 0 ? condition ^ 1 : condition;
+    const kind = specialNew + specialOld;
+    asm.mark(at);
+    asm.word((kind === 1 ? enc.csinc : kind === 2 ? enc.csinv : enc.csel)(sf, target, rn, rm, holds));
+    v.land(d, width);
+    v.live = after;
+    this.#at = arm;
+    const next = this.#plan.next[arm]!;
+    if (around === next && this.#plan.predecessors[around] === 2) return true;
+    this.#goto(around, next);
     return false;
   }
 
@@ -776,6 +875,13 @@ class Lowering {
       asm.word(enc.br(STUB));
     }
   }
+}
+
+/** 1 for a constant 1, 2 for -1 of that size: CSINC and CSINV make them of the zero register. */
+function special(v: Values, n: number, sf: number): number {
+  if (v.kind[n] !== V.constant || !v.isPending(n)) return 0;
+  if (v.lo[n] === 1 && v.hi[n] === 0) return 1;
+  return v.lo[n] === -1 && (sf === 0 ? v.hi[n] === 0 : v.hi[n] === -1) ? 2 : 0;
 }
 
 function log2(bytes: number): number {
