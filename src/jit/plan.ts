@@ -83,8 +83,8 @@ export function planFlow(program: Program, { flow }: Facts, fuel: boolean): Plan
 }
 
 /**
- * Orders the blocks so that few need a jump to the one they run on into: after a block comes the one it falls into; after a jump its
- * target, unless another block would fall into that; else the first one left. Returns how many there are.
+ * Orders the blocks so that few need a jump to the one they run on into: after a block comes the one it falls into, or the target of its
+ * jump, whichever no other block falls into; else the first one left. Returns how many there are.
  */
 function arrange(
   program: Program,
@@ -108,8 +108,10 @@ function arrange(
       const fall = fallTo[block]!;
       const taken = takenTo[block]!;
       if (fall >= 0) fallsInto[fall] = fallsInto[fall]! - 1;
-      if (fall >= 0 && position[fall] === -1) block = fall;
+      const canFall = fall >= 0 && position[fall] === -1;
+      if (canFall && fallsInto[fall] === 0) block = fall;
       else if (taken >= 0 && position[taken] === -1 && fallsInto[taken] === 0) block = taken;
+      else if (canFall) block = fall;
       else {
         while (left <= last && (isNeeded[left] === 0 || position[left] !== -1)) left++;
         block = left <= last && starts[left]! < end ? left : -1;

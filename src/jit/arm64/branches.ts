@@ -1,6 +1,7 @@
 // Conditional branches: the shortest comparison and the branch that goes with it.
 import { COND, type Code } from '../../isa/code.ts';
 import { HOLDS, type Walker } from '../../program/facts.ts';
+import { assert } from '../../util/error.ts';
 import { enc, LSL } from './encode.ts';
 import { addSubImmediate, bitmask32, bitmask64, bitmaskHigh, bitmaskLow } from './immediates.ts';
 import { branchCond, compareNotZero, compareZero, testNotZero, testZero } from './labels.ts';
@@ -43,7 +44,7 @@ UNSIGNED[COND.sle] = COND.le;
 /** Flags under which each condition holds, as NZCV. */
 const FLAGS_FOR: Uint8Array = Uint8Array.of(4, 0, 2, 0, 8, 0, 1, 0, 2, 0, 0, 8, 0, 4);
 
-/** What `#constantOf` says of operands that are no constant, or none of 32 bits: beyond all of those. */
+/** What `#constantOf` says where neither operand is a constant, or one is but not simply: beyond all numbers of 32 bits. */
 const NO_CONSTANT = 2 ** 40;
 const WIDE_CONSTANT = 2 ** 41;
 
@@ -79,6 +80,7 @@ export class Branches {
 
   /** The condition code under which the branch is taken, where flags decide it. */
   get condition(): number {
+    assert(this.#kind === FLAGS, 'the branch does not depend on flags');
     return this.#condition;
   }
 
@@ -88,7 +90,8 @@ export class Branches {
     const op = code.op[slot]!;
     const constant = this.#constantOf(slot);
     if (constant === NO_CONSTANT) return true;
-    if (op === COND.set) return constant === WIDE_CONSTANT || singleBit(0, constant) < 0;
+    if (constant === WIDE_CONSTANT) return false;
+    if (op === COND.set) return (constant < 0 && code.size[slot] === 64) || singleBit(0, constant) < 0;
     return constant !== 0 && constant !== 1 && constant !== -1;
   }
 
@@ -102,7 +105,6 @@ export class Branches {
       const right = this.#v.of[code.src[slot]!]!;
       return !this.#v.isPending(left) && !this.#v.isPending(right);
     }
-    if (constant === WIDE_CONSTANT) return true;
     if (constant >= -31 && constant <= 31) return true;
     return addSubImmediate(Math.abs(constant)) < 0;
   }

@@ -588,7 +588,7 @@ export class Values {
         return;
       case V.ubfx: {
         const wide = s + amount > 32 ? 1 : 0;
-        if (wide === 1 && s === 0 && amount === 32) this.move(0, d, a);
+        if (s === 0 && amount === 32) this.move(0, d, a);
         else asm.word(enc.ubfm(wide, d, a, s, s + amount - 1));
         return;
       }
