@@ -1,5 +1,6 @@
 // From the bytes of an object file, or of bare instructions, to a loaded object.
 
+import type { Btf } from '../btf/types.ts';
 import { KIND, PSEUDO } from '../isa/code.ts';
 import { link } from '../object/link.ts';
 import { loadBtf, load as loadSpec } from '../object/load.ts';
@@ -16,7 +17,7 @@ export interface LoadBytesOptions extends LoadOptions {
   /** Links only the programs of these names. Default: all. */
   readonly only?: readonly string[];
   /** BTF of the kernel whose layout CO-RE relocations shall give; default: that of the object itself. */
-  readonly btf?: Uint8Array;
+  readonly btf?: Uint8Array | Btf;
 }
 
 /** ELF objects, and bare eBPF instructions (8 bytes each), which are one raw program `main`. */
@@ -38,7 +39,7 @@ export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions =
     throw new BpfError('object/big-endian', { in: 'file', path: spec.path }, 'an object for big-endian machines can be shown, not run');
   }
   const shapes = spec.maps.map((map) => sized(shapeOf(map), options));
-  const btf = options.btf === undefined ? undefined : loadBtf(options.btf, 'the BTF of the kernel');
+  const btf = options.btf instanceof Uint8Array ? loadBtf(options.btf, 'the BTF of the kernel') : options.btf;
   const { only } = options;
   const programs: Program[] = [];
   for (const { name } of spec.programs) {
@@ -48,8 +49,18 @@ export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions =
   }
   const used = new Set(programs.flatMap(mapsOf));
   // A map that no engine has stands in the way only of the programs that use it.
-  const maps = spec.maps.filter((map, index) => used.has(index) || isSupported(map.type)).map((map) => mapInput(spec, map));
+  const maps = spec.maps
+    .filter((map, index) => used.has(index) || isSupported(map.type))
+    .map((map) => mapInput(spec, map))
+    // What is not linked cannot be reached: its slots stay empty.
+    .map((map) => (map.elements === undefined ? map : { ...map, elements: map.elements.filter(isThere(spec, programs)) }));
   return new LoadedObject({ name: spec.path, programs, maps }, options);
+}
+
+function isThere(spec: CollectionSpec, programs: readonly Program[]) {
+  const absent = new Set(spec.programs.map(({ name }) => name));
+  for (const { name } of programs) absent.delete(name);
+  return ({ name }: { readonly name: string }): boolean => !absent.has(name);
 }
 
 /** Programs must know the size that the map will have: lookups in arrays are compiled with it. */

@@ -10,13 +10,13 @@ import { contextOf, seesLinkLayer, verdictOf } from '../spec/contexts.ts';
 import { helperLabel } from '../spec/helpers.ts';
 import { BpfError } from '../util/error.ts';
 import { PLACE, type Window, type WindowOptions, WindowPool } from '../window/window.ts';
+import { ALL_HELPERS, ALL_KFUNCS } from './all-helpers.ts';
 import { type CompiledProgram, compiledProgram } from './compiled.ts';
 import type { MapOptions } from './descriptor.ts';
 import type { Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
 import { type EngineName, engineByName } from './engines.ts';
-import { COMMON_HELPERS, toHelper } from './helpers.ts';
-import { dropRecords, MAP_HELPERS } from './helpers-maps.ts';
-import { PACKET_HELPERS } from './helpers-packet.ts';
+import { toHelper } from './helpers.ts';
+import { dropRecords } from './helpers-maps.ts';
 import { Clock, type EmbedderHelper, Home, type ProgramEvent, type Redirect, seededRandom } from './home.ts';
 import type { Host } from './host.ts';
 import { BpfMap, type MapCodecs, type MapSnapshot } from './maps.ts';
@@ -254,8 +254,8 @@ export class LoadedObject {
 
   #createHelpers(): void {
     const { home } = this;
-    for (const [id, implementation] of Object.entries({ ...COMMON_HELPERS, ...PACKET_HELPERS, ...MAP_HELPERS }))
-      home.helpers.set(Number(id), toHelper(home, implementation));
+    for (const [id, implementation] of Object.entries(ALL_HELPERS)) home.helpers.set(Number(id), toHelper(home, implementation));
+    for (const [name, implementation] of Object.entries(ALL_KFUNCS)) home.kfuncs.set(name, toHelper(home, implementation));
     for (const [id, call] of Object.entries(this.#options.helpers ?? {})) {
       home.helpers.set(Number(id), embed(call));
       if (ROUTINE_HELPERS.has(Number(id))) home.overridden.add(Number(id));

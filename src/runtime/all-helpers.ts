@@ -1,0 +1,24 @@
+// Every helper and kernel function that the runtime has, one line a family.
+import { COMMON_HELPERS, type Implementation } from './helpers.ts';
+import { MAP_HELPERS } from './helpers-maps.ts';
+import { PACKET_HELPERS } from './helpers-packet.ts';
+import { ROUTINE_HELPERS } from './routines.ts';
+
+export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
+  ...COMMON_HELPERS,
+  ...PACKET_HELPERS,
+  ...MAP_HELPERS,
+};
+
+export const ALL_KFUNCS: Readonly<Record<string, Implementation>> = {};
+
+const TAIL_CALL = 12;
+
+/** Whether calls of helper `id` are answered without the embedder's help. */
+export function hasHelper(id: number): boolean {
+  return id === TAIL_CALL || ROUTINE_HELPERS.has(id) || ALL_HELPERS[id] !== undefined;
+}
+
+export function hasKfunc(name: string): boolean {
+  return ALL_KFUNCS[name] !== undefined;
+}
