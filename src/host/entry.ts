@@ -51,6 +51,7 @@ export class NativeExecutable implements Executable {
   #cpu = 0;
   #packet = 0;
   #packetLength = 0;
+  #packetNetwork = 0;
   #stopped: StopState | undefined;
 
   constructor(window: NativeWindow, options: ExecutableOptions, release: () => void) {
@@ -97,14 +98,16 @@ export class NativeExecutable implements Executable {
     this.#changed();
   }
 
-  setPacket(pointer: number, length: number): void {
-    if (pointer === this.#packet && length === this.#packetLength) return;
+  setPacket(pointer: number, length: number, network = 0): void {
+    if (pointer === this.#packet && length === this.#packetLength && network === this.#packetNetwork) return;
     this.#packet = pointer;
     this.#packetLength = length;
+    this.#packetNetwork = network;
     for (const { owner, words } of this.window.host.activations) {
       if (owner !== this) continue;
       words[A.packet / 4] = pointer;
       words[A.packetLength / 4] = length;
+      words[A.packetNetwork / 4] = network;
     }
   }
 
@@ -131,6 +134,7 @@ export class NativeExecutable implements Executable {
     words[A.cpu / 4] = this.#cpu;
     words[A.packet / 4] = this.#packet;
     words[A.packetLength / 4] = this.#packetLength;
+    words[A.packetNetwork / 4] = this.#packetNetwork;
     activation.owner = this;
   }
 

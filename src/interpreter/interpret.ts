@@ -1,7 +1,7 @@
 // The reference semantics [RFC9669]: one instruction after the other, every access checked against the live regions. Registers are
 // pairs of 32-bit halves, with a 64-bit view of the same bytes for multiplication, division and atomics; nothing is allocated per
 // instruction. long because the instruction set is one loop: splitting it would cost a call an instruction.
-import { ALU, ATOMIC, COND, type Code, KIND, PSEUDO, SWAP } from '../isa/code.ts';
+import { ALU, ATOMIC, COND, type Code, KIND, PACKET_BASE, PSEUDO, SWAP } from '../isa/code.ts';
 import type { Line, Program } from '../program/program.ts';
 import { AssertionFailure, assert } from '../util/error.ts';
 import { BpfStopped, type FaultAccess, type StopCause } from '../util/stopped.ts';
@@ -881,9 +881,7 @@ export function lineAt(lines: readonly Line[], slot: number): Line | undefined {
   return lines[low - 1];
 }
 
-/** Of legacy loads: offsets from SKF_NET_OFF on count from the network header, below it from SKF_LL_OFF on from the link header. [uapi filter.h] */
+/** Where a packet load at a negative place reads. */
 function headerOffset(at: number, state: RunState): number {
-  const network = -0x100000;
-  const link = -0x200000;
-  return at >= network ? at - network + (state.packetNetwork ?? 0) : at - link;
+  return at >= PACKET_BASE.network ? at - PACKET_BASE.network + (state.packetNetwork ?? 0) : at - PACKET_BASE.link;
 }

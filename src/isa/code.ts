@@ -68,6 +68,12 @@ export const ATOMIC = { add: 0x00, or: 0x40, and: 0x50, xor: 0xa0, xchg: 0xe0, c
  * btfId: a kernel variable, whose address nobody here knows: engines load 0. */
 export const PSEUDO = { none: 0, map: 1, mapValue: 2, btfId: 3, func: 4, mapIndex: 5, mapIndexValue: 6 } as const;
 
+/**
+ * Packet loads at negative places: from `network` (SKF_NET_OFF) on they count from the network header, below it from `link` (SKF_LL_OFF)
+ * on from the packet's start; lower ones are outside. [uapi filter.h]
+ */
+export const PACKET_BASE = { network: -0x100000, link: -0x200000 } as const;
+
 /** Instructions as arrays of `slots` entries. Immutable after decoding. */
 export interface Code {
   readonly slots: number;

@@ -36,6 +36,8 @@ export const ACTIVATION = {
   /** Packet of the legacy loads: window offset, length (uint32 each). */
   packet: 112,
   packetLength: 120,
+  /** Offset of its network header (uint32), for loads relative to it. */
+  packetNetwork: 124,
   /** Free for the host. */
   host: 128,
 } as const;

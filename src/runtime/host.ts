@@ -143,7 +143,7 @@ export interface Executable {
   setStopFlag(flag: Int32Array | undefined): void;
   setCpu(id: number): void;
   /** For the legacy packet loads. */
-  setPacket(pointer: number, length: number): void;
+  setPacket(pointer: number, length: number, network?: number): void;
   /** Runs once; the STOP reason, 0 when the program came to its exit. */
   run(r1: number, r2: number): number;
   /** R0 of the last run that came to its exit, as two halves and whole. */

@@ -323,7 +323,7 @@ class JitObject implements EngineObject {
         executable.setFuel(state.fuel);
         executable.setTimeout(request.timeoutMs);
         executable.setCpu(this.#home.cpu);
-        executable.setPacket(state.packet, state.packetLength);
+        executable.setPacket(state.packet, state.packetLength, state.packetNetwork);
         const fuel = state.fuel;
         const reason = executable.run(r1, r2);
         // What callbacks have used was taken from `state.fuel` while the program ran.

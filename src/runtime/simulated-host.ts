@@ -222,6 +222,7 @@ export class SimulatedExecutable implements Executable {
   #cpu = 0;
   #packet = 0;
   #packetLength = 0;
+  #packetNetwork = 0;
   #stopped: StopState | undefined;
   /** Fuel beyond the slice in its register; Infinity: endless. */
   #rest = 0;
@@ -256,9 +257,10 @@ export class SimulatedExecutable implements Executable {
   setCpu(id: number): void {
     this.#cpu = id;
   }
-  setPacket(pointer: number, length: number): void {
+  setPacket(pointer: number, length: number, network = 0): void {
     this.#packet = pointer;
     this.#packetLength = length;
+    this.#packetNetwork = network;
   }
 
   run(r1: number, r2: number): number {
@@ -297,6 +299,7 @@ export class SimulatedExecutable implements Executable {
     longs[ACTIVATION.routineStack / 8] = BigInt(window.base + routineStack);
     words[ACTIVATION.packet / 4] = this.#packet;
     words[ACTIVATION.packetLength / 4] = this.#packetLength;
+    words[ACTIVATION.packetNetwork / 4] = this.#packetNetwork;
 
     x.fill(0n, 0, 31);
     simulator.setRegister(1, r1);

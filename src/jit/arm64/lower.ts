@@ -1,6 +1,6 @@
 // eBPF to arm64: walks the blocks in order, one instruction after the other, with the facts of the program at hand. Arithmetic becomes
 // values (select.ts), which are written when needed (values.ts); what has an effect is written at once.
-import { ALU, ATOMIC, type Code, KIND, PSEUDO } from '../../isa/code.ts';
+import { ALU, ATOMIC, type Code, KIND, PACKET_BASE, PSEUDO } from '../../isa/code.ts';
 import { computeFacts, definedBy, type Facts, HOLDS, Walker } from '../../program/facts.ts';
 import type { Program } from '../../program/program.ts';
 import { assert } from '../../util/error.ts';
@@ -28,7 +28,7 @@ import { Branches } from './branches.ts';
 import { Edges } from './edges.ts';
 import { enc, LSL, UXTW, UXTX } from './encode.ts';
 import { addSubImmediate } from './immediates.ts';
-import { addressOf, branch, branchCond, branchLink, callSymbol, moveSymbol } from './labels.ts';
+import { addressOf, branch, branchCond, branchLink, callSymbol, moveSymbol, testNotZero, testZero } from './labels.ts';
 import { Memory } from './memory.ts';
 import { cond, LR, SP, ZR } from './registers.ts';
 import { arithmetic, byteSwap, signExtend, zeroExtend } from './select.ts';
@@ -699,10 +699,11 @@ class Lowering {
     const index = indirect ? v.lower(v.of[s]!) : NONE;
     v.live = after;
     const target = v.claim(0);
-    if (indirect) {
-      if (index === ZR) v.moveConstant(0, STOP_SLOT, 0, code.imm[slot]!);
-      else v.addConstant(0, STOP_SLOT, index, code.imm[slot]!);
-    } else v.moveConstant(0, STOP_SLOT, 0, code.imm[slot]!);
+    if (!indirect || index === ZR) this.#packetPlace(code.imm[slot]!);
+    else {
+      v.addConstant(0, STOP_SLOT, index, code.imm[slot]!);
+      this.#fromHeaders();
+    }
     asm.word(enc.ldrImm(2, STOP_REASON, ACTIVATION_REGISTER, ACTIVATION.packetLength));
     asm.word(enc.subsImm(1, STOP_REASON, STOP_REASON, 1 << size, 0));
     // A negative index is a large unsigned one; lengths are far below 2^31.
@@ -725,6 +726,31 @@ class Lowering {
     this.memory.forget();
     v.flags = 0;
     v.land(0, 8 << size);
+  }
+
+  /** The place of a packet load in STOP_SLOT, where it is known. */
+  #packetPlace(at: number): void {
+    const { asm, v } = this;
+    if (at >= PACKET_BASE.network && at < 0) {
+      v.moveConstant(0, STOP_SLOT, 0, at - PACKET_BASE.network);
+      asm.word(enc.ldrImm(2, STOP_REASON, ACTIVATION_REGISTER, ACTIVATION.packetNetwork));
+      asm.word(enc.addReg(0, STOP_SLOT, STOP_SLOT, STOP_REASON, LSL, 0));
+    } else v.moveConstant(0, STOP_SLOT, 0, at < 0 ? at - PACKET_BASE.link : at);
+  }
+
+  /** A place in STOP_SLOT that is negative counts from a header. */
+  #fromHeaders(): void {
+    const { asm } = this;
+    const [found, link] = [asm.newLabel(), asm.newLabel()];
+    testZero(asm, STOP_SLOT, 31, found);
+    asm.word(enc.addImm(0, STOP_SLOT, STOP_SLOT, -PACKET_BASE.network >> 12, 1));
+    testNotZero(asm, STOP_SLOT, 31, link);
+    asm.word(enc.ldrImm(2, STOP_REASON, ACTIVATION_REGISTER, ACTIVATION.packetNetwork));
+    asm.word(enc.addReg(0, STOP_SLOT, STOP_SLOT, STOP_REASON, LSL, 0));
+    branch(asm, found);
+    asm.bind(link);
+    asm.word(enc.addImm(0, STOP_SLOT, STOP_SLOT, (PACKET_BASE.network - PACKET_BASE.link) >> 12, 1));
+    asm.bind(found);
   }
 
   // Calls.
