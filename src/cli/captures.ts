@@ -1,6 +1,7 @@
 // The packets of a capture file, read piece by piece: memory does not grow with the file.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { type CapturedPacket, CaptureReader } from '../pcap/read.ts';
+import { named } from './files.ts';
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -18,7 +19,7 @@ function* readPackets(path: string, file: number): Generator<CapturedPacket, voi
   const reader = new CaptureReader(path);
   for (;;) {
     const chunk = new Uint8Array(CHUNK_BYTES);
-    const size = readSync(file, chunk);
+    const size = named(path, () => readSync(file, chunk));
     if (size === 0) break;
     reader.push(chunk.subarray(0, size));
     for (let packet = reader.next(); packet !== undefined; packet = reader.next()) yield packet;

@@ -1,12 +1,20 @@
 // Errors on standard error, all in one form: `error: POSITION: message [area/code]`.
-import { BpfError, printPosition } from '../util/error.ts';
+import { BpfError, printPosition, type SourcePosition } from '../util/error.ts';
+import { BpfStopped, type StopCause } from '../util/stopped.ts';
 
 /** Prints what was thrown and gives the exit status; mistakes of ours keep their stack. */
 export function printFailure(error: unknown): number {
   if (error instanceof BpfError) {
-    process.stderr.write(`error: ${printPosition(error.position)}: ${error.message} [${error.code}]\n`);
-    const source = error.position.in === 'program' ? error.position.source?.text : undefined;
-    if (source !== undefined && source.trim() !== '') process.stderr.write(`    ${source.trim()}\n`);
+    const { position, message } = error;
+    // Values name themselves.
+    const where = position.in === 'option' && message.startsWith(position.name) ? '' : `${printPosition(position)}: `;
+    process.stderr.write(`error: ${where}${message} [${error.code}]\n`);
+    if (position.in === 'program') printSource(position.source);
+    return 1;
+  }
+  if (error instanceof BpfStopped) {
+    process.stderr.write(`error: ${error.message} [runtime/${STOPS[error.reason]}]\n`);
+    printSource(error.source);
     return 1;
   }
   const system = error as NodeJS.ErrnoException;
@@ -18,6 +26,22 @@ export function printFailure(error: unknown): number {
   return 1;
 }
 
+const STOPS: Readonly<Record<StopCause, string>> = {
+  fuel: 'out-of-fuel',
+  deadline: 'out-of-time',
+  aborted: 'aborted',
+  fault: 'fault',
+  stack: 'stack-overflow',
+  badCall: 'bad-call',
+  helper: 'stopped-by-helper',
+  unsupported: 'unsupported',
+};
+
+function printSource(source: SourcePosition | undefined): void {
+  const text = source?.text?.trim() ?? '';
+  if (text !== '') process.stderr.write(`    ${text}\n`);
+}
+
 function systemMessage(error: NodeJS.ErrnoException): string {
   switch (error.code) {
     case 'ENOENT':
@@ -26,6 +50,8 @@ function systemMessage(error: NodeJS.ErrnoException): string {
       return 'is a directory';
     case 'EACCES':
       return 'permission denied';
+    case 'ENOTDIR':
+      return 'a part of the path is not a directory';
     default:
       return error.message;
   }

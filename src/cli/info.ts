@@ -60,7 +60,8 @@ function programInfo(source: Source, name: string): ProgramInfo {
     const program = source.program(name);
     return { ...describe(program), type: spec?.type ?? program.type };
   } catch (error) {
-    if (!(error instanceof BpfError)) throw error;
+    // What holds nothing else is refused itself.
+    if (!(error instanceof BpfError) || source.collection === undefined) throw error;
     const none = { slots: 0, subprograms: [], helpers: [], kfuncs: [], maps: [], lines: 0 };
     return { name, section: spec?.section ?? '', type: spec?.type ?? 'raw', ...none, refused: `${error.message} [${error.code}]` };
   }

@@ -32,7 +32,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: 1 });
   if (values.packet !== undefined && values.pcap !== undefined) throw new UsageError('--packet and --pcap exclude each other');
   if (values.out !== undefined && values.pcap === undefined) throw new UsageError('--out goes with --pcap');
+  if (values.listing === true && values.pcap !== undefined) throw new UsageError('--listing goes with a single run');
   const engines = await openEngines(values.engine ?? (values.pcap === undefined ? 'interpreter' : 'auto'));
+  if (values.listing === true && (engines.name === 'interpreter' || (engines.name === 'auto' && engines.host === undefined)))
+    throw new UsageError('--listing needs an engine that compiles: arm64, arm64-sim or x64');
   const { object, program } = await openObject(files[0]!, values.program, {
     host: engines.host,
     engine: engines.name,
@@ -179,7 +182,11 @@ function fillMaps(object: LoadedObject, path: string): void {
     if (error instanceof SyntaxError) throw new BpfError('cli/bad-json', { in: 'file', path }, error.message);
     throw error;
   }
-  for (const [name, entries] of Object.entries(contents as Record<string, unknown>)) {
+  const refuse = (what: string): never => {
+    throw new BpfError('cli/bad-maps', { in: 'file', path }, what);
+  };
+  if (!isRecord(contents)) return refuse('expected {MAP: [{key, value}]}');
+  for (const [name, entries] of Object.entries(contents)) {
     const map = object.maps[name];
     if (map === undefined)
       throw new BpfError(
@@ -187,9 +194,17 @@ function fillMaps(object: LoadedObject, path: string): void {
         { in: 'file', path },
         `no map ${name}; the object has ${Object.keys(object.maps).join(', ') || 'none'}`,
       );
-    if (!Array.isArray(entries)) throw new BpfError('cli/bad-maps', { in: 'file', path }, `map ${name}: expected a list of {key, value}`);
-    for (const entry of entries as { key: unknown; value: unknown }[]) map.set(fromJson(entry.key), fromJson(entry.value));
+    if (!Array.isArray(entries)) return refuse(`map ${name}: expected a list of {key, value}`);
+    for (const entry of entries as unknown[]) {
+      if (!isRecord(entry) || !('key' in entry && 'value' in entry))
+        return refuse(`map ${name}: expected {key, value}, got ${JSON.stringify(entry)}`);
+      map.set(fromJson(entry['key']), fromJson(entry['value']));
+    }
   }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Decimal strings are 64-bit numbers, other strings of hex digits bytes. */

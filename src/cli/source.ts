@@ -4,7 +4,7 @@ import { parse } from '../asm/parse.ts';
 import { link } from '../object/link.ts';
 import { load } from '../object/load.ts';
 import type { CollectionSpec } from '../object/spec.ts';
-import { createProgram, type Program } from '../program/program.ts';
+import { createProgram, type Program, type ProgramInput } from '../program/program.ts';
 import { BpfError } from '../util/error.ts';
 import { kindOf, readInput, text } from './files.ts';
 
@@ -29,31 +29,32 @@ export function openSource(path: string): Source {
         program: (name) => createProgram({ ...link(collection, name), maps: collection.maps }),
       };
     }
-    case 'bytecode':
-      return single(path, (name) => createProgram({ name, bytes }));
-    case 'assembly':
-      return single(path, (name) => {
-        const { bytes: code, subprograms, lines, maps } = parse(text(bytes), path);
-        if (maps.length > 0) {
-          const message = `the text names map ${maps[0]}; only object files can define maps`;
-          throw new BpfError('cli/map-in-text', { in: 'file', path }, message);
-        }
-        return createProgram({ name, bytes: code, lines, ...(subprograms.length === 0 ? {} : { subprograms }) });
-      });
+    default:
+      return {
+        path,
+        collection: undefined,
+        programNames: [ownName(path)],
+        program: (name) => createProgram(singleProgram(path, bytes, name)),
+      };
   }
 }
 
-/** A file that is one program, named after itself. */
-function single(path: string, create: (name: string) => Program): Source {
-  const only = path === '-' ? 'stdin' : basename(path).replace(/\.[^.]*$/, '');
-  return {
-    path,
-    collection: undefined,
-    programNames: [only],
-    program(name = only) {
-      if (name !== only)
-        throw new BpfError('cli/no-such-program', { in: 'file', path }, `no program ${name}; the file is one program, ${only}`);
-      return create(only);
-    },
-  };
+/** A file that is one program is named after itself. */
+function ownName(path: string): string {
+  return path === '-' ? 'stdin' : basename(path).replace(/\.[^.]*$/, '');
+}
+
+/** The program that bytecode or assembly text is. */
+export function singleProgram(path: string, bytes: Uint8Array, wanted: string | undefined): ProgramInput {
+  const name = ownName(path);
+  if (wanted !== undefined && wanted !== name) {
+    throw new BpfError('cli/no-such-program', { in: 'file', path }, `no program ${wanted}; the file is one program, ${name}`);
+  }
+  if (kindOf(path, bytes) === 'bytecode') return { name, bytes };
+  const { bytes: code, subprograms, lines, maps } = parse(text(bytes), path);
+  if (maps.length > 0) {
+    const message = `the text names map ${maps[0]}; only object files can define maps`;
+    throw new BpfError('cli/map-in-text', { in: 'file', path }, message);
+  }
+  return { name, bytes: code, lines, ...(subprograms.length === 0 ? {} : { subprograms }) };
 }

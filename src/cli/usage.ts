@@ -20,7 +20,7 @@ export function readArguments<T extends Options>(
   try {
     parsed = parseArgs({ args: [...argv], options, allowPositionals: true }) as typeof parsed;
   } catch (error) {
-    throw new UsageError((error as Error).message.split('. ')[0]!);
+    throw new UsageError((error as Error).message.split(/\.(?:\s|$)/)[0]!);
   }
   const count = parsed.positionals.length;
   if (count < files.min)
