@@ -47,6 +47,7 @@ export class Report {
   readonly engine: string;
   readonly #counts = new Map<string, { right: number; of: number }>();
   #failures = 0;
+  #lacks = 0;
   static readonly #SHOWN = 40;
 
   constructor(engine: string) {
@@ -62,12 +63,19 @@ export class Report {
     if (this.#failures <= Report.#SHOWN) process.stdout.write(`${this.engine}: ${what}: ${name}: ${wrong}\n`);
   }
 
+  /** What cannot be asked: the runtime has no such map or helper. */
+  lack(name: string, why: string): void {
+    this.#lacks++;
+    process.stdout.write(`${this.engine}: not run: ${name}: ${why}\n`);
+  }
+
   get failures(): number {
     return this.#failures;
   }
 
   print(milliseconds: number): void {
     const parts = [...this.#counts].map(([what, { right, of }]) => `${what} ${right} of ${of}`);
+    if (this.#lacks > 0) parts.push(`not run ${this.#lacks}`);
     process.stdout.write(`${this.engine}: ${parts.join(', ')} (${(milliseconds / 1000).toFixed(1)} s)\n`);
   }
 }
