@@ -20,6 +20,8 @@ export interface RunRequest {
 export interface Runnable {
   /** R0; throws BpfStopped. */
   run(request: RunRequest): bigint;
+  /** The packet in `state` of the run that is under way has moved. */
+  packetMoved?(): void;
   /** What it was compiled to; undefined: nothing was. */
   readonly image: Image | undefined;
   dispose(): void;

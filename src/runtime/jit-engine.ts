@@ -293,6 +293,7 @@ class JitObject implements EngineObject {
     const fuel = Number.isFinite(state.fuel) ? state.fuel : Number.POSITIVE_INFINITY;
     current.invoker.setFuel(fuel);
     current.invoker.setCpu(this.#home.cpu);
+    current.invoker.setPacket(state.packet, state.packetLength, state.packetNetwork);
     this.depth++;
     try {
       const reason = current.invoker.run(block, 0);
@@ -307,6 +308,12 @@ class JitObject implements EngineObject {
   stop(cause: StopCause, what: string): never {
     const { program } = this.#current!;
     throw new BpfStopped({ reason: cause, program: program.name, engine: this.#name, slot: -1 }, what);
+  }
+
+  /** Legacy loads that follow see the packet where it is now. */
+  #packetMoved(): void {
+    const { packet, packetLength, packetNetwork } = this.#request!.state;
+    this.#current!.executable.setPacket(packet, packetLength, packetNetwork);
   }
 
   #run(prepared: Prepared, request: RunRequest): bigint {
@@ -366,6 +373,7 @@ class JitObject implements EngineObject {
     const prepared = this.#prepare(program);
     return {
       run: (request) => this.#run(prepared, request),
+      packetMoved: () => this.#packetMoved(),
       image: prepared.image,
       dispose: () => undefined,
     };

@@ -345,6 +345,11 @@ export class LoadedObject {
       now: () => performance.now(),
       ...{ tailCalls: 0, depth: 0, packet: packet.data, packetLength: packet.length, instructions: 0 },
     };
+    packet.onMove = () => {
+      state.packet = packet.data;
+      state.packetLength = packet.length;
+      runnable.packetMoved?.();
+    };
     const { trace, coverage } = options;
     const r0 = this.#start(runnable, {
       ...{ r1, r2, state, timeoutMs: options.timeoutMs ?? this.#options.timeoutMs ?? 0 },

@@ -20,6 +20,8 @@ export class PacketArea {
   readonly region: Region;
   readonly contextRegion: Region;
   spec: ContextSpec | undefined;
+  /** Told when a helper moved the packet's ends. */
+  onMove: (() => void) | undefined;
   start: number = PLACE.packet;
   limit: number = PLACE.packetEnd;
   meta = 0;
@@ -71,6 +73,7 @@ export class PacketArea {
     this.end = end;
     this.#regions.resize(this.region, meta, end);
     this.writePointers();
+    this.onMove?.();
   }
 
   writePointers(): void {

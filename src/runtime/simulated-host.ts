@@ -261,6 +261,8 @@ export class SimulatedExecutable implements Executable {
     this.#packet = pointer;
     this.#packetLength = length;
     this.#packetNetwork = network;
+    // A helper may move the packet of the run that calls it.
+    if (this.#window.current === this) this.#writePacket(this.#window.activation(this.#window.depth - 1).words);
   }
 
   run(r1: number, r2: number): number {
@@ -297,9 +299,7 @@ export class SimulatedExecutable implements Executable {
     words[ACTIVATION.functionCount / 4] = this.#options.functions?.length ?? 0;
     words[ACTIVATION.cpu / 4] = this.#cpu;
     longs[ACTIVATION.routineStack / 8] = BigInt(window.base + routineStack);
-    words[ACTIVATION.packet / 4] = this.#packet;
-    words[ACTIVATION.packetLength / 4] = this.#packetLength;
-    words[ACTIVATION.packetNetwork / 4] = this.#packetNetwork;
+    this.#writePacket(words);
 
     x.fill(0n, 0, 31);
     simulator.setRegister(1, r1);
@@ -338,6 +338,12 @@ export class SimulatedExecutable implements Executable {
         simulator.nzcv = outer.nzcv;
       }
     }
+  }
+
+  #writePacket(words: Uint32Array): void {
+    words[ACTIVATION.packet / 4] = this.#packet;
+    words[ACTIVATION.packetLength / 4] = this.#packetLength;
+    words[ACTIVATION.packetNetwork / 4] = this.#packetNetwork;
   }
 
   /** The fuel check's slow path: the next slice, or the reason to stop. */
