@@ -16,6 +16,8 @@ export interface LoadBytesOptions extends LoadOptions {
   readonly path?: string;
   /** Links only the programs of these names. Default: all. */
   readonly only?: readonly string[];
+  /** Type of programs whose section says nothing. Default 'raw': R1 = memory, R2 = its length. */
+  readonly defaultType?: string;
   /** BTF of the kernel whose layout CO-RE relocations shall give; default: that of the object itself. */
   readonly btf?: Uint8Array | Btf;
 }
@@ -45,7 +47,8 @@ export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions =
   for (const { name } of spec.programs) {
     if (only !== undefined && !only.includes(name)) continue;
     const linked = link(spec, name, { btf });
-    programs.push(createProgram({ ...linked, maps: shapes }));
+    const type = linked.type === 'raw' ? (options.defaultType ?? 'raw') : linked.type;
+    programs.push(createProgram({ ...linked, type, maps: shapes }));
   }
   const used = new Set(programs.flatMap(mapsOf));
   // A map that no engine has stands in the way only of the programs that use it.

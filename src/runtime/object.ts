@@ -77,6 +77,8 @@ export interface LoadOptions {
   readonly helpers?: Readonly<Record<number, EmbedderHelper>>;
   /** Kernel functions, by name. */
   readonly kfuncs?: Readonly<Record<string, EmbedderHelper>>;
+  /** Calls of helpers that nobody supplies: refuse the object (default), or stop the program that comes to one. */
+  readonly missingHelpers?: 'refuse' | 'stop';
   /** Default engine of `run`. Default: the interpreter. */
   readonly engine?: EngineName | Engine;
   /** Runs images natively; `node.ts` gives it where there is one. */
@@ -193,7 +195,7 @@ export class LoadedObject {
     this.maps = this.#createMaps(input);
     this.variables = this.#createVariables(input);
     this.#createHelpers();
-    for (const program of input.programs) this.#checkCalls(program);
+    if (options.missingHelpers !== 'stop') for (const program of input.programs) this.#checkCalls(program);
     this.programs = Object.fromEntries(input.programs.map((program) => [program.name, new LoadedProgram(this, program)]));
   }
 
