@@ -23,6 +23,8 @@ export interface CompileOptions extends LayoutOptions {
   readonly cpu?: ReadonlySet<string>;
   /** Helper ids that must stay calls where the target would inline them. */
   readonly noInline?: ReadonlySet<number>;
+  /** Call the routine for the kind of map, where that is known, instead of bpf_map_lookup_elem. Default false: sites name helpers. */
+  readonly routines?: boolean;
   /** This is a runtime routine: privileged, with a stack of its own. */
   readonly routine?: boolean;
 }

@@ -19,6 +19,7 @@ import type { Home } from './home.ts';
 import type { CodeRoom, Executable, Host, HostFunction, HostWindow, RunPlaces, StopState } from './host.ts';
 import { ROUTINE_HELPERS, routineProgram } from './routines.ts';
 
+const MAP_LOOKUP = 1;
 const TAIL_CALL = 12;
 const STACK_BYTES = FRAME_BYTES * MAX_FRAMES;
 const REASONS = new Map<number, StopCause>(
@@ -214,7 +215,7 @@ class JitObject implements EngineObject {
     const known = this.#prepared.get(program);
     if (known !== undefined) return known;
     this.#refuseTailCallsBelow(program);
-    const { image, room } = this.#place(program, this.#options);
+    const { image, room } = this.#place(program, { ...this.#options, routines: !this.#home.overridden.has(MAP_LOOKUP) });
     const base = addressOf(image);
     const functions = this.#functionTable(program, image, base);
     const executable = this.#host.executable({

@@ -1,8 +1,10 @@
 // eBPF to arm64: walks the blocks in order, one instruction after the other, with the facts of the program at hand. Arithmetic becomes
-// values (select.ts), which are written when needed (values.ts); what has an effect is written at once.
+// values (select.ts), which are written when needed (values.ts); what has an effect is written at once. long because every kind of
+// instruction that is no arithmetic is lowered here.
 import { ALU, ATOMIC, type Code, KIND, PACKET_BASE, PSEUDO } from '../../isa/code.ts';
 import { computeFacts, definedBy, type Facts, HOLDS, Walker } from '../../program/facts.ts';
 import type { Program } from '../../program/program.ts';
+import { lookupRoutine } from '../../spec/maps.ts';
 import { assert } from '../../util/error.ts';
 import { ACTIVATION, STOP } from '../activation.ts';
 import { Assembler } from '../assembler.ts';
@@ -81,6 +83,8 @@ class Lowering {
   readonly #edges: Edges;
   /** Calls of helpers that are written in place. */
   readonly #isInlined: Uint8Array;
+  /** Lookups in maps that are known, by slot. */
+  readonly #routines: Map<number, SymbolRef> = new Map();
   readonly #cold: Cold[] = [];
   #epilogue = -1;
   #lastExit = -1;
@@ -141,7 +145,7 @@ class Lowering {
 
   #findInlined(): void {
     const { code, program, facts } = this;
-    if (this.options.noInline?.has(HELPER_LOOKUP) === true || !program.maps.some((map) => map.type === ARRAY_MAP)) return;
+    if (this.options.noInline?.has(HELPER_LOOKUP) === true || program.maps.length === 0) return;
     for (let block = 0; block < facts.flow.blocks; block++) {
       if (this.#plan.isNeeded[block] === 0) continue;
       const end = facts.flow.starts[block + 1]!;
@@ -155,6 +159,10 @@ class Lowering {
           }
           const map = this.walker.holds[1] === HOLDS.map ? program.maps[this.walker.lo[1]!] : undefined;
           if (map !== undefined && map.type === ARRAY_MAP && map.keySize === 4) this.#isInlined[slot] = 1;
+          else if (map !== undefined && this.options.routines === true) {
+            const name = lookupRoutine(map);
+            if (name !== undefined) this.#routines.set(slot, { kind: 'routine', name });
+          }
         }
         if (entered) this.walker.step(slot);
       }
@@ -540,7 +548,7 @@ class Lowering {
         return;
       case KIND.callHelper:
         if (this.#isInlined[slot] === 1) this.#arrayLookup(slot, after);
-        else this.#call(slot, after, helperSymbol(code.imm[slot]!));
+        else this.#call(slot, after, this.#routines.get(slot) ?? helperSymbol(code.imm[slot]!));
         return;
       case KIND.callKfunc:
         this.#call(slot, after, { kind: 'kfunc', name: this.program.kfuncs[code.imm[slot]!] ?? '' });
