@@ -4,6 +4,7 @@ import type { Program } from '../program/program.ts';
 import { seesLinkLayer } from '../spec/contexts.ts';
 import { Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
+import { ContextTargets } from './context-targets.ts';
 import type { BpfMap, MapHome } from './maps.ts';
 import { PacketArea } from './packet.ts';
 import { Routines } from './routines.ts';
@@ -73,6 +74,7 @@ export class Home implements MapHome {
   readonly regions: Regions;
   readonly routines: Routines;
   readonly packet: PacketArea;
+  readonly targets: ContextTargets;
   readonly cpus: number;
   readonly clock: Clock;
   readonly random: () => number;
@@ -95,6 +97,7 @@ export class Home implements MapHome {
     this.regions = new Regions((pointer) => window.u32(pointer));
     this.routines = new Routines(window, this.regions);
     this.packet = new PacketArea(window, this.regions);
+    this.targets = new ContextTargets(window, this.regions, this.packet);
     this.cpus = options.cpus;
     this.clock = options.clock;
     this.random = options.random;

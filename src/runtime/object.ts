@@ -12,6 +12,7 @@ import { BpfError } from '../util/error.ts';
 import { PLACE, type Window, type WindowOptions, WindowPool } from '../window/window.ts';
 import { ALL_HELPERS, ALL_KFUNCS } from './all-helpers.ts';
 import { type CompiledProgram, compiledProgram } from './compiled.ts';
+import { socketOf } from './context-targets.ts';
 import type { MapOptions } from './descriptor.ts';
 import type { Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
 import { type EngineName, engineByName } from './engines.ts';
@@ -115,6 +116,8 @@ export interface RunResult {
   readonly metadata: Uint8Array | undefined;
   /** Fields of the context as the program left them; raw contexts: bytes. */
   readonly ctx: Readonly<Record<string, number | bigint | readonly (number | bigint)[]>> | Uint8Array | undefined;
+  /** Flow dissectors: struct bpf_flow_keys as the program left it. */
+  readonly flowKeys: Uint8Array | undefined;
   readonly redirect: Redirect | undefined;
   readonly events: readonly ProgramEvent[];
   /** Lines of bpf_trace_printk. */
@@ -365,6 +368,7 @@ export class LoadedObject {
       packet: hasPacket ? packet.readPacket() : undefined,
       metadata: hasPacket && packet.meta < packet.data ? packet.readMeta() : undefined,
       ctx: packet.spec !== undefined ? packet.readContext() : options.ctx === undefined ? undefined : packet.readContextBytes(),
+      flowKeys: program.type === 'flow_dissector' && packet.spec !== undefined ? home.targets.readFlowKeys() : undefined,
       redirect: home.redirect,
       events: home.events,
       trace: home.trace,
@@ -408,6 +412,7 @@ export class LoadedObject {
       return { r1: PLACE.context, r2: 0 };
     }
     const values = { ...(ctx as ContextValues | undefined) };
+    let frame: Uint8Array | undefined;
     if (spec.name === '__sk_buff') {
       if (spec.packet !== undefined && bytes.length >= 14) {
         const type = (bytes[12]! << 8) | bytes[13]!;
@@ -424,12 +429,15 @@ export class LoadedObject {
               : 2;
       }
       values['ifindex'] ??= LOOPBACK;
+      frame = bytes;
       if (!seesLinkLayer(program.type)) bytes = bytes.subarray(14);
       values['wire_len'] ??= bytes.length;
     }
     if (spec.name === 'xdp_md') values['ingress_ifindex'] ??= LOOPBACK;
     packet.place(bytes);
     packet.placeContext(spec, values);
+    if (program.type === 'flow_dissector') this.home.targets.placeFlowKeys(bytes);
+    else if (frame !== undefined && values['sk'] === undefined) this.home.targets.placeSocket(socketOf(frame));
     return { r1: PLACE.context, r2: 0 };
   }
 

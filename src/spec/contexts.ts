@@ -127,7 +127,9 @@ export function verdictOf(programType: string, r0: number): string | undefined {
   return names?.[r0];
 }
 
+const LINK_LAYER_TYPES: ReadonlySet<string> = new Set(['xdp', 'sched_cls', 'sched_act', 'flow_dissector', 'raw']);
+
 /** Whether the program sees the packet from its link-layer header on, as BPF_PROG_TEST_RUN gives it. */
 export function seesLinkLayer(programType: string): boolean {
-  return programType === 'xdp' || programType === 'sched_cls' || programType === 'sched_act' || programType === 'raw';
+  return LINK_LAYER_TYPES.has(programType);
 }
