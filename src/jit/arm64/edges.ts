@@ -114,8 +114,7 @@ export class Edges {
         continue;
       }
       room--;
-      v.baseOf[FIRST_SCRATCH + i] = of;
-      v.baseOffset[FIRST_SCRATCH + i] = this.#offset[at + i]!;
+      v.setBase(FIRST_SCRATCH + i, of, this.#offset[at + i]!);
     }
   }
 

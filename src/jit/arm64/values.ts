@@ -84,6 +84,8 @@ export class Values {
   /** The comparison whose flags hold, as a word, 0: none; and the registers that it read, which are what they were. */
   flags = 0;
   flagsOf = 0;
+  /** Registers that some base was computed from, at least. */
+  basedOn = 0;
   readonly #baseUsed = new Int32Array(32);
   #clock = 0;
   #count = 0;
@@ -151,17 +153,18 @@ export class Values {
 
   /** A block's start: every register lies in its home. `width` per register; above 32 where the upper half may hold anything. */
   start(width: Uint8Array, upperLive: number): void {
-    this.#count = 0;
     this.holder.fill(-1);
     for (let r = 0; r < REGISTERS; r++) {
-      const n = this.#new(V.placed, 1);
-      this.of[r] = n;
-      this.users[n] = 1 << r;
-      this.width[n] = (upperLive >> r) & 1 ? width[r]! : 64;
-      this.low[n] = Math.min(32, width[r]!);
-      this.place[n] = this.home[r]!;
-      this.holder[this.home[r]!] = n;
+      // Value r; placed values have no operands.
+      this.kind[r] = V.placed;
+      this.of[r] = r;
+      this.users[r] = 1 << r;
+      this.width[r] = (upperLive >> r) & 1 ? width[r]! : 64;
+      this.low[r] = Math.min(32, width[r]!);
+      this.place[r] = this.home[r]!;
+      this.holder[this.home[r]!] = r;
     }
+    this.#count = REGISTERS;
     // R10 as a value is R10 + 0.
     const frame = this.create(V.frame, 1, NONE, NONE, NONE, 0, 0, 0, 0, 32);
     this.of[REGISTERS] = frame;
@@ -171,11 +174,14 @@ export class Values {
   /** After a call: R0 to R5 are new, scratch registers hold nothing. */
   afterCall(): void {
     this.flags = 0;
-    for (let m = 0; m < 19; m++) {
-      this.holder[m] = -1;
-      this.baseOf[m] = NONE;
+    this.holder.fill(-1, 0, 19);
+    this.dropBases();
+    for (let r = 0; r < 6; r++) {
+      const n = this.#new(V.placed, 1);
+      this.rename(r, n);
+      this.place[n] = this.home[r]!;
+      this.holder[this.home[r]!] = n;
     }
-    for (let r = 0; r < 6; r++) this.land(r);
   }
 
   /** Register r has just been written to its home by machine code. */
@@ -294,6 +300,8 @@ export class Values {
 
   #forgetBases(m: number): void {
     this.baseOf[m] = NONE;
+    if (((this.basedOn >> m) & 1) === 0) return;
+    this.basedOn &= ~(1 << m);
     for (let base = FIRST_SCRATCH; base <= this.lastScratch; base++) if (this.baseOf[base] === m) this.baseOf[base] = NONE;
   }
 
@@ -309,7 +317,14 @@ export class Values {
   }
 
   dropBases(): void {
+    this.basedOn = 0;
     for (let base = FIRST_SCRATCH; base <= LAST_SCRATCH; base++) this.baseOf[base] = NONE;
+  }
+
+  setBase(base: number, of: number, offset: number): void {
+    this.baseOf[base] = of;
+    this.baseOffset[base] = offset;
+    this.basedOn |= 1 << of;
   }
 
   touchBase(m: number): void {
@@ -735,8 +750,7 @@ export class Values {
       this.asm.word(confined ? enc.addExt(1, base, WINDOW, of, 2, 0) : enc.addExt(1, base, WINDOW, of, UXTX, 0));
       if (offset !== 0) this.addConstant(1, base, base, offset);
     }
-    this.baseOf[base] = of;
-    this.baseOffset[base] = offset;
+    this.setBase(base, of, offset);
     this.touchBase(base);
   }
 
