@@ -10,6 +10,8 @@ export const FUEL = 26;
 export const ACTIVATION_REGISTER = 27;
 /** Native address of pointer 0. */
 export const WINDOW = 28;
+/** R10 as a pointer, in functions that pass it on several times. */
+export const FRAME_POINTER = 23;
 /** Return address of an entry function that makes calls: its caller has saved all registers. */
 export const RETURN_ADDRESS = 24;
 /** Scratch registers for values and addresses, as a range. x15 to x17 belong to stubs and veneers. */

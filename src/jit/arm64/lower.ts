@@ -16,6 +16,7 @@ import {
   FIRST_SCRATCH,
   FRAME,
   FRAME_BYTES,
+  FRAME_POINTER,
   FUEL,
   FUEL_RETURN,
   HOME,
@@ -37,7 +38,7 @@ import { arithmetic, byteSwap, signExtend, zeroExtend } from './select.ts';
 import { NONE, V, Values } from './values.ts';
 
 const CALLEE_SAVED = 0x3c0;
-const _CALLER_SAVED = 0x3f;
+const R10 = 10;
 const ARRAY_MAP = 2;
 const HELPER_LOOKUP = 1;
 const HINT_C = 1;
@@ -97,6 +98,7 @@ class Lowering {
   #isEntry = false;
   /** The function at work sets the frame register to the routines' stack. */
   #ownStack = false;
+  #keepsFramePointer = false;
   /** Per function: where local calls of a routine go that has an entry for calls from outside in front of it; -1: to the entry. */
   readonly #inner: Int32Array;
 
@@ -220,7 +222,9 @@ class Lowering {
     const written = facts.written[index]!;
     const liveAtEntry = facts.liveIn[program.subprograms[index]!.start]!;
     const leaf = !isEntry && !calls && (liveAtEntry & CALLEE_SAVED) === 0;
-    this.v.choose(leaf);
+    // One instruction at the start for one less at each use; elsewhere it must be saved, too.
+    this.#keepsFramePointer = !leaf && this.#framePointerUses(first) >= (isEntry ? 2 : 4);
+    this.v.choose(leaf, this.#keepsFramePointer);
     this.#saved = [];
     this.#signed = this.options.pac === true && calls;
     this.#returnRegister = LR;
@@ -231,7 +235,22 @@ class Lowering {
     this.#ownStack = this.options.routine === true && facts.usesFrame[index] === 1 && this.#inner[index] === -1;
     if (this.#ownStack) this.#saved.push(FRAME);
     if (!isEntry && !leaf) for (let r = 6; r < 10; r++) if ((written >> r) & 1) this.#saved.push(HOME[r]!);
+    if (!isEntry && this.#keepsFramePointer) this.#saved.push(FRAME_POINTER);
     this.#epilogue = -1;
+  }
+
+  /** How often the function from that block on takes R10 as a value. */
+  #framePointerUses(first: number): number {
+    const { code, facts } = this;
+    let count = 0;
+    for (let block = first; block >= 0; block = this.#plan.next[block]!) {
+      const end = facts.flow.starts[block + 1]!;
+      for (let slot = facts.flow.starts[block]!; slot < end; slot++) {
+        if (code.kind[slot] === KIND.alu && code.x[slot] === 1 && code.src[slot] === R10)
+          count += (facts.liveOut[slot]! >> code.dst[slot]!) & 1;
+      }
+    }
+    return count;
   }
 
   /** A routine that routines call as well, on their stack: whoever comes from outside gets the top of it here. */
@@ -262,6 +281,7 @@ class Lowering {
       else asm.word(second === undefined ? enc.strImm(3, first, SP, i * 8) : enc.stp(1, first, second, SP, i * 8));
     }
     if (this.#ownStack) asm.word(enc.ldrImm(3, FRAME, ACTIVATION_REGISTER, ACTIVATION.routineStack));
+    if (this.#keepsFramePointer) asm.word(enc.subReg(1, FRAME_POINTER, FRAME, WINDOW, LSL, 0));
   }
 
   #emitReturn(): void {

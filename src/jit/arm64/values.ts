@@ -4,7 +4,7 @@
 // operands, copies cost nothing, and what is never needed is never written.
 import { assert } from '../../util/error.ts';
 import type { Assembler } from '../assembler.ts';
-import { FIRST_SCRATCH, FRAME, HOME, LAST_LEAF_SCRATCH, LAST_SCRATCH, LEAF_HOME, WINDOW } from './abi.ts';
+import { FIRST_SCRATCH, FRAME, FRAME_POINTER, HOME, LAST_LEAF_SCRATCH, LAST_SCRATCH, LEAF_HOME, WINDOW } from './abi.ts';
 import { enc, LSL, UXTX } from './encode.ts';
 import { addSubImmediate, moveImmediate } from './immediates.ts';
 import { moveSymbol } from './labels.ts';
@@ -88,6 +88,8 @@ export class Values {
   basedOn = 0;
   readonly #baseUsed = new Int32Array(32);
   #clock = 0;
+  /** R10 lies in FRAME_POINTER throughout the function. */
+  #keepsFramePointer = false;
   #count = 0;
   kind: Uint8Array;
   sf: Uint8Array;
@@ -146,7 +148,8 @@ export class Values {
   }
 
   /** Registers of the function that is to be lowered. */
-  choose(leaf: boolean): void {
+  choose(leaf: boolean, keepsFramePointer: boolean): void {
+    this.#keepsFramePointer = keepsFramePointer;
     this.home = leaf ? LEAF_HOME : HOME;
     this.lastScratch = leaf ? LAST_LEAF_SCRATCH : LAST_SCRATCH;
   }
@@ -169,6 +172,9 @@ export class Values {
     const frame = this.create(V.frame, 1, NONE, NONE, NONE, 0, 0, 0, 0, 32);
     this.of[REGISTERS] = frame;
     this.users[frame] = 1 << REGISTERS;
+    if (!this.#keepsFramePointer) return;
+    this.place[frame] = FRAME_POINTER;
+    this.holder[FRAME_POINTER] = frame;
   }
 
   /** After a call: R0 to R5 are new, scratch registers hold nothing. */
@@ -730,7 +736,7 @@ export class Values {
   }
 
   #writeFrame(offset: number, d: number): void {
-    for (let r = 0; r < REGISTERS; r++) {
+    for (let r = REGISTERS; r >= 0; r--) {
       const other = this.of[r]!;
       if (this.kind[other] !== V.frame || this.place[other] === NONE) continue;
       const difference = offset - this.lo[other]!;
