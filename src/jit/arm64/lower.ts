@@ -450,7 +450,9 @@ class Lowering {
     if (!(end === at + 1 || (end === at + 2 && code.kind[at + 1] === KIND.jump))) return false;
     if ((end === at + 1 ? fallTo[arm] : takenTo[arm]) !== around) return false;
     if (((facts.liveIn[starts[around]!]! >> code.dst[at]!) & 1) === 0) return false;
-    if (code.x[at] === 1 && code.size[at] === 32 && v.width[v.of[code.src[at]!]!]! > 32) return false;
+    // A 32-bit move clears an upper half that somebody may read.
+    const isUpperLive = ((facts.upperIn[starts[around]!]! >> code.dst[at]!) & 1) === 1;
+    if (code.x[at] === 1 && code.size[at] === 32 && isUpperLive && v.width[v.of[code.src[at]!]!]! > 32) return false;
     return this.branches.setsFlags(slot);
   }
 
@@ -596,6 +598,7 @@ class Lowering {
       return;
     }
     const after = facts.liveOut[slot]! & ~(1 << d);
+    v.after = after;
     const op = code.op[slot]!;
     const size = code.size[slot]!;
     const upperLive = ((facts.upperOut[slot]! >> d) & 1) === 1;
@@ -629,6 +632,7 @@ class Lowering {
       if (width < v.low[n]!) v.low[n] = width;
     }
     v.rename(d, n);
+    v.after = -1;
   }
 
   #longConstant(slot: number, d: number): void {

@@ -72,6 +72,8 @@ export class Values {
   lastScratch: number = LAST_SCRATCH;
   /** Program registers that are still to be read: by this instruction or after it. */
   live = 0;
+  /** Those of them that arithmetic at work leaves: better places for its operands than its own result's. */
+  after = -1;
   /** Machine registers that hold operands of the instruction at work. */
   pinned = 0;
   /** Value per program register. */
@@ -421,6 +423,10 @@ export class Values {
   #choose(n: number): number {
     const users = this.users[n]!;
     const live = users & this.live;
+    for (let mask = live & this.after & 0x3ff; mask !== 0; mask &= mask - 1) {
+      const h = this.home[31 - Math.clz32(mask & -mask)]!;
+      if (!this.busy(h, n)) return h;
+    }
     for (let mask = live & 0x3ff; mask !== 0; mask &= mask - 1) {
       const h = this.home[31 - Math.clz32(mask & -mask)]!;
       if (!this.busy(h, n)) return h;
