@@ -36,6 +36,7 @@ export interface InterpreterOptions {
 }
 
 const SCRATCH = 11;
+const DEPTHS = MAX_FRAMES * (1 + TAIL_CALL_LIMIT) + 1;
 /** Slots that a routine may execute in one call; only a damaged map needs more. */
 const ROUTINE_FUEL = 2 ** 28;
 const DEADLINE_INTERVAL = 1024;
@@ -55,16 +56,15 @@ export class Interpreter implements Caller {
   readonly #links: Links;
   readonly #routines: Interpreter | undefined;
   readonly #privileged: boolean;
-  readonly #stackBottom: number;
   readonly #stackTop: number;
-  readonly #maxFrames: number;
   /** Per slot: immediates of lddw after linking. */
   readonly #low: Int32Array;
   readonly #high: Int32Array;
   readonly #callees: (Callee | undefined)[];
   readonly #gateOn: Uint32Array;
-  readonly #returnTo = new Int32Array(64);
-  readonly #saved = new Int32Array(64 * 8);
+  /** By depth: eight frames for the program and each of 33 that are tail-called. */
+  readonly #returnTo = new Int32Array(DEPTHS);
+  readonly #saved = new Int32Array(DEPTHS * 8);
   /** Of routines: their own, since their stack and their fuel are. */
   readonly #own: RunState = idleState();
   #state: RunState = this.#own;
@@ -81,9 +81,7 @@ export class Interpreter implements Caller {
     this.#links = links;
     this.#routines = options.routines;
     this.#privileged = options.privileged ?? false;
-    this.#stackBottom = this.#privileged ? PLACE.routineStackBottom : PLACE.stackBottom;
     this.#stackTop = this.#privileged ? PLACE.routineStackTop : PLACE.stackTop;
-    this.#maxFrames = (this.#stackTop - this.#stackBottom) / FRAME_BYTES;
     const { code } = program;
     this.#gateOn = new Uint32Array(code.slots).fill(1);
     this.#low = Int32Array.from(code.imm);
@@ -133,9 +131,8 @@ export class Interpreter implements Caller {
     const depth = state.depth;
     this.#state = state;
     try {
-      if (depth >= this.#maxFrames) this.#stop('stack', entry, `more than ${MAX_FRAMES} frames`);
       state.depth = depth + 1;
-      this.#halves[20] = this.#stackTop - FRAME_BYTES * depth;
+      this.#openFrame(state, entry);
       this.#halves[21] = 0;
       this.#loop(entry);
     } finally {
@@ -177,8 +174,9 @@ export class Interpreter implements Caller {
 
   #allowed(pointer: number, size: number, write: boolean): boolean {
     if (size === 0) return true;
-    const live = this.#stackTop - FRAME_BYTES * Math.max(1, this.#state.depth);
-    if (pointer >= live && pointer + size <= this.#stackTop) return sameFrame(this.#stackTop, pointer, size);
+    const depth = Math.max(1, this.#state.depth);
+    if (inFrames(this.#stackTop, Math.min(depth, MAX_FRAMES), pointer, size)) return true;
+    if (depth > MAX_FRAMES && inFrames(PLACE.deepStackTop, depth - MAX_FRAMES, pointer, size)) return true;
     return this.#regions.find(pointer, size, write, this.#privileged);
   }
 
@@ -201,7 +199,7 @@ export class Interpreter implements Caller {
       this.#stop('fault', slot, `${text}: a null pointer${pointer === 0 ? '' : ' plus an offset'}`, { kind: verb, address, size });
     }
     let nearest = this.#regions.nearest(pointer, size);
-    const live = this.#stackTop - FRAME_BYTES * this.#state.depth;
+    const live = this.#stackTop - FRAME_BYTES * Math.min(this.#state.depth, MAX_FRAMES);
     const byStack = pointer + size > this.#stackTop ? pointer + size - this.#stackTop : pointer < live ? pointer - live : 0;
     if (nearest === undefined || Math.abs(byStack) < Math.abs(nearest.by)) nearest = { name: 'the stack', by: byStack };
     const { name, by } = nearest;
@@ -248,7 +246,6 @@ export class Interpreter implements Caller {
     const state = this.#state;
     const regions = this.#regions;
     const privileged = this.#privileged;
-    const stackTop = this.#stackTop;
     const base = state.depth;
     const hits = this.hits;
     const trace = this.trace;
@@ -257,7 +254,9 @@ export class Interpreter implements Caller {
     let view = this.window.view;
     let fuel = state.fuel;
     let charges = 0;
-    let stackLow = stackTop - FRAME_BYTES * base;
+    // The frames of the stack that the current one lies in.
+    let stackTop = this.#topOf(base);
+    let stackLow = this.#halves[20]! - FRAME_BYTES;
     let generation = regions.generation;
     // Intervals that a search has found: two for reads, one for writes.
     let readLow = 0;
@@ -483,7 +482,7 @@ export class Interpreter implements Caller {
           if (p >= stackLow && end <= stackTop) {
             if (((stackTop - p - 1) ^ (stackTop - end)) >= FRAME_BYTES) this.#badAccess(pc, src, size, false);
           } else if (!(p >= readLow && end <= readHigh) && !(p >= read2Low && end <= read2High)) {
-            if (!regions.find(p, size, false, privileged)) this.#badAccess(pc, src, size, false);
+            if (!regions.find(p, size, false, privileged)) this.#missed(pc, src, p, size, false);
             read2Low = readLow;
             read2High = readHigh;
             readLow = regions.low;
@@ -527,7 +526,7 @@ export class Interpreter implements Caller {
           if (p >= stackLow && end <= stackTop) {
             if (((stackTop - p - 1) ^ (stackTop - end)) >= FRAME_BYTES) this.#badAccess(pc, dst, size, true);
           } else if (!(p >= writeLow && end <= writeHigh)) {
-            if (!regions.find(p, size, true, privileged)) this.#badAccess(pc, dst, size, true);
+            if (!regions.find(p, size, true, privileged)) this.#missed(pc, dst, p, size, true);
             writeLow = regions.low;
             writeHigh = regions.high;
           }
@@ -558,7 +557,7 @@ export class Interpreter implements Caller {
           if (w[dst + 1] !== 0) this.#badAccess(pc, dst, size, true);
           if (p >= stackLow && p + size <= stackTop) {
             if (((stackTop - p - 1) ^ (stackTop - p - size)) >= FRAME_BYTES) this.#badAccess(pc, dst, size, true);
-          } else if (!regions.find(p, size, true, privileged)) this.#badAccess(pc, dst, size, true);
+          } else if (!regions.find(p, size, true, privileged)) this.#missed(pc, dst, p, size, true);
           this.#atomic(view, p - FLOOR, size, ops[pc]!, srcs[pc]!, xs[pc] === 1);
           pc++;
           break;
@@ -696,7 +695,8 @@ export class Interpreter implements Caller {
               fuel = state.fuel;
               if (state.depth === base) return;
               pc = this.#leave(state);
-              stackLow = stackTop - FRAME_BYTES * state.depth;
+              stackLow = w[20]! - FRAME_BYTES;
+              stackTop = this.#topOf(state.depth);
             } else pc++;
           } else {
             const name = kinds[pc] === KIND.callHelper ? `helper ${imms[pc]}` : `kernel function ${this.program.kfuncs[imms[pc]!]}`;
@@ -714,7 +714,8 @@ export class Interpreter implements Caller {
 
         case KIND.callLocal:
           this.#push(state, pc, pc + 1);
-          stackLow = stackTop - FRAME_BYTES * state.depth;
+          stackLow = w[20]! - FRAME_BYTES;
+          stackTop = this.#topOf(state.depth);
           pc = offsets[pc]!;
           break;
 
@@ -724,7 +725,8 @@ export class Interpreter implements Caller {
           const target = high === 0 ? this.program.subprograms[handle - FIRST_HANDLE] : undefined;
           if (target !== undefined) {
             this.#push(state, pc, pc + 1);
-            stackLow = stackTop - FRAME_BYTES * state.depth;
+            stackLow = w[20]! - FRAME_BYTES;
+            stackTop = this.#topOf(state.depth);
             pc = target.start;
             break;
           }
@@ -744,7 +746,8 @@ export class Interpreter implements Caller {
         case KIND.exit:
           if (state.depth === base) return;
           pc = this.#leave(state);
-          stackLow = stackTop - FRAME_BYTES * state.depth;
+          stackLow = w[20]! - FRAME_BYTES;
+          stackTop = this.#topOf(state.depth);
           break;
 
         case KIND.addrSpaceCast:
@@ -757,16 +760,45 @@ export class Interpreter implements Caller {
     }
   }
 
+  /** R10 of the frame at `depth`, which counts from 1. */
+  #frameTop(depth: number): number {
+    if (depth <= MAX_FRAMES) return this.#stackTop - FRAME_BYTES * (depth - 1);
+    return PLACE.deepStackTop - FRAME_BYTES * (depth - MAX_FRAMES - 1);
+  }
+
+  /** Top of the frames that the one at `depth` is contiguous with. */
+  #topOf(depth: number): number {
+    return depth <= MAX_FRAMES ? this.#stackTop : PLACE.deepStackTop;
+  }
+
+  /** Sets R10. Each tail call may start another eight frames, as its program has a call depth of its own. */
+  #openFrame(state: RunState, slot: number): void {
+    const { depth } = state;
+    if (depth > MAX_FRAMES && (this.#privileged || depth > MAX_FRAMES * (1 + state.tailCalls))) {
+      state.depth--;
+      this.#stop('stack', slot, `more than ${MAX_FRAMES} frames`);
+    }
+    const top = this.#frameTop(depth);
+    this.#halves[20] = top;
+    if (depth > MAX_FRAMES) this.window.zero(top - FRAME_BYTES, FRAME_BYTES);
+  }
+
+  /** No region: unless it is a frame of the stack's other part, the access is wrong. */
+  #missed(slot: number, half: number, pointer: number, size: number, write: boolean): void {
+    if (this.#state.depth <= MAX_FRAMES || !inFrames(this.#stackTop, MAX_FRAMES, pointer, size)) this.#badAccess(slot, half, size, write);
+    const regions = this.#regions;
+    regions.low = regions.high = pointer;
+  }
+
   /** A new frame; R6 to R9 are kept for the caller. */
   #push(state: RunState, slot: number, returnTo: number): void {
     const depth = state.depth;
-    if (depth >= this.#maxFrames) this.#stop('stack', slot, `more than ${this.#maxFrames} frames`);
     const w = this.#halves;
     const saved = this.#saved;
     this.#returnTo[depth] = returnTo;
     for (let i = 0; i < 8; i++) saved[depth * 8 + i] = w[12 + i]!;
     state.depth = depth + 1;
-    w[20] = this.#stackTop - FRAME_BYTES * depth;
+    this.#openFrame(state, slot);
   }
 
   /** Back to the caller's frame; gives the slot to go on at. */
@@ -776,7 +808,7 @@ export class Interpreter implements Caller {
     const saved = this.#saved;
     for (let i = 0; i < 8; i++) w[12 + i] = saved[depth * 8 + i]!;
     state.depth = depth;
-    w[20] = this.#stackTop - FRAME_BYTES * (depth - 1);
+    w[20] = this.#frameTop(depth);
     return this.#returnTo[depth]!;
   }
 
@@ -864,8 +896,9 @@ function swap32(x: number): number {
   return (x << 24) | ((x & 0xff00) << 8) | ((x >>> 8) & 0xff00) | (x >>> 24);
 }
 
-/** Whether the bytes lie within one frame of the stack that ends at `top`. */
-function sameFrame(top: number, pointer: number, size: number): boolean {
+/** Whether the bytes lie within one of the `frames` frames below `top`. */
+function inFrames(top: number, frames: number, pointer: number, size: number): boolean {
+  if (pointer < top - FRAME_BYTES * frames || pointer + size > top) return false;
   return size <= 1 || Math.floor((top - pointer - 1) / FRAME_BYTES) === Math.floor((top - pointer - size) / FRAME_BYTES);
 }
 

@@ -30,6 +30,9 @@ export interface Place {
   readonly contextEnd: number;
   readonly packet: number;
   readonly packetEnd: number;
+  /** Frames beyond the eight, which a program that is tail-called from a subprogram may need: the interpreter's. */
+  readonly deepStackBottom: number;
+  readonly deepStackTop: number;
   readonly heap: number;
 }
 /** Fixed places: what every run uses. All pointers; `stackBottom` lies on the inaccessible page's edge, so an overflow faults. */
@@ -46,7 +49,9 @@ export const PLACE: Place = {
   contextEnd: FLOOR + 0x10000,
   packet: FLOOR + 0x10000,
   packetEnd: FLOOR + 0x40000,
-  heap: FLOOR + 0x40000,
+  deepStackBottom: FLOOR + 0x40000,
+  deepStackTop: FLOOR + 0x40000 + FRAME_BYTES * MAX_FRAMES * 33,
+  heap: FLOOR + 0x70000,
 };
 
 export interface WindowOptions {
