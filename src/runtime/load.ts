@@ -9,6 +9,7 @@ import { createProgram, type MapShape, type Program, type ProgramInput } from '.
 import { isSupported } from '../spec/maps.ts';
 import { BpfError } from '../util/error.ts';
 import { btfCodec } from './btf-values.ts';
+import { hiddenFields } from './hidden-fields.ts';
 import { LoadedObject, type LoadOptions, type MapInput } from './object.ts';
 
 export interface LoadBytesOptions extends LoadOptions {
@@ -92,6 +93,7 @@ function mapInput(spec: CollectionSpec, map: MapSpec): MapInput {
     codecs: {
       key: btfCodec(btf, map.keyType, map.keySize, `key of map ${map.name}`),
       value: btfCodec(btf, map.valueType, map.valueSize, `value of map ${map.name}`),
+      hidden: hiddenFields(btf, map.valueType),
     },
     elements: map.elements.map((element) => ({
       index: element.index,

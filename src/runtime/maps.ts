@@ -4,6 +4,7 @@ import { assert, BpfError } from '../util/error.ts';
 import type { Region, Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
 import { DESCRIPTOR, DESCRIPTOR_BYTES, isReadOnly, layoutOf, type MapLayout, type MapOptions } from './descriptor.ts';
+import { type HiddenField, hide } from './hidden-fields.ts';
 import type { Routines } from './routines.ts';
 import { plainCodec, type ValueCodec } from './values.ts';
 
@@ -20,6 +21,8 @@ export interface MapHome {
 export interface MapCodecs {
   readonly key?: ValueCodec;
   readonly value?: ValueCodec;
+  /** Fields of the value that are not for the outside. */
+  readonly hidden?: readonly HiddenField[];
 }
 
 /** A saved state of a map: bytes by place. */
@@ -55,6 +58,7 @@ export class BpfMap {
   readonly #layout: MapLayout;
   readonly #key: ValueCodec;
   readonly #value: ValueCodec;
+  readonly #hidden: readonly HiddenField[];
   readonly #regions: Region[];
 
   constructor(home: MapHome, options: MapOptions, codecs: MapCodecs = {}) {
@@ -78,6 +82,7 @@ export class BpfMap {
     this.#home = home;
     this.#key = codecs.key ?? plainCodec(options.keySize, `key of map ${options.name}`);
     this.#value = codecs.value ?? plainCodec(options.valueSize, `value of map ${options.name}`);
+    this.#hidden = codecs.hidden ?? [];
     const layout = layoutOf(options, row, home.cpus);
     this.#layout = layout;
     const { window, regions } = home;
@@ -186,10 +191,35 @@ export class BpfMap {
     return found === 0n ? undefined : Number(found);
   }
 
+  #readValue(pointer: number): Uint8Array<ArrayBuffer> {
+    const value = this.#home.window.read(pointer, this.valueSize);
+    hide(value, this.#hidden);
+    return value;
+  }
+
+  #readWhole(pointer: number): Uint8Array<ArrayBuffer> {
+    const value = this.#home.window.read(pointer, this.#valueBytes);
+    if (this.#hidden.length > 0) {
+      const step = this.#layout.cpuStride || value.length;
+      for (let at = 0; at < value.length; at += step) hide(value.subarray(at, at + step), this.#hidden);
+    }
+    return value;
+  }
+
+  /** The value as an update from outside puts it in: hidden fields stay as they are, or are zero in a new element. */
+  #withHidden(key: Uint8Array, given: Uint8Array): Uint8Array {
+    if (this.#hidden.length === 0 || given.length !== this.valueSize) return given;
+    const value = given.slice();
+    hide(value, this.#hidden);
+    const old = this.#isPlain ? this.#place(key) : undefined;
+    if (old !== undefined) for (const { offset, bytes } of this.#hidden) value.set(this.#home.window.read(old + offset, bytes), offset);
+    return value;
+  }
+
   /** Bytes of the value; all CPUs' of a per-CPU map, each rounded up to 8. */
   getBytes(key: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
     const pointer = this.lookup(key);
-    return pointer === undefined ? undefined : this.#home.window.read(pointer, this.#valueBytes);
+    return pointer === undefined ? undefined : this.#readWhole(pointer);
   }
 
   /** 0, or a negative errno as bpf_map_update_elem gives it. `value`: of one CPU, or all CPUs' as `getBytes` gives them. */
@@ -204,7 +234,7 @@ export class BpfMap {
       window.write(this.storage + index * this.#layout.stride, value);
       return 0;
     }
-    return this.#withScratch(key, value, (at, from) => {
+    return this.#withScratch(key, this.#withHidden(key, value), (at, from) => {
       const cpu = window.u32(PLACE.globals);
       try {
         for (let i = 0; i < (stride === 0 ? 1 : cpus); i++) {
@@ -232,11 +262,11 @@ export class BpfMap {
   }
 
   #decodeValue(pointer: number): unknown {
-    const { window, cpus, mapAt } = this.#home;
+    const { cpus, mapAt, window } = this.#home;
     if (this.row.ofMaps) return mapAt(window.u32(pointer));
     const stride = this.#layout.cpuStride;
-    if (stride === 0) return this.#value.decode(window.read(pointer, this.valueSize));
-    return Array.from({ length: cpus }, (_, cpu) => this.#value.decode(window.read(pointer + cpu * stride, this.valueSize)));
+    if (stride === 0) return this.#value.decode(this.#readValue(pointer));
+    return Array.from({ length: cpus }, (_, cpu) => this.#value.decode(this.#readValue(pointer + cpu * stride)));
   }
 
   /** Pointer to the element's storage, unlike `lookup` also for maps of maps. */
@@ -321,7 +351,7 @@ export class BpfMap {
   }
 
   *entriesBytes(): Generator<[key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>]> {
-    for (const [key, pointer] of this.elements()) yield [key, this.#home.window.read(pointer, this.#valueBytes)];
+    for (const [key, pointer] of this.elements()) yield [key, this.#readWhole(pointer)];
   }
 
   *keys(): Generator<unknown> {
