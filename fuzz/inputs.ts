@@ -20,11 +20,11 @@ import { link } from '../src/object/link.ts';
 import { load } from '../src/object/load.ts';
 import type { CollectionSpec } from '../src/object/spec.ts';
 import { CaptureReader, readCapture } from '../src/pcap/read.ts';
-import { createProgram, type Program } from '../src/program/program.ts';
+import { createProgram, type MapShape, type Program } from '../src/program/program.ts';
 import { classicProgram } from '../src/runtime/classic.ts';
 import { BpfError } from '../src/util/error.ts';
 import { newTally, tryObject } from '../test/robust/outcome.ts';
-import { mutateBytes, mutateText } from './mutate.ts';
+import { mutateBytes, mutateSlots, mutateText } from './mutate.ts';
 import type { Random } from './random.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -207,6 +207,11 @@ const PCAPNG = Uint8Array.from(
   ),
 );
 
+/** What linked seeds name by index: arrays and hashes. */
+const MAPS: readonly MapShape[] = Array.from({ length: 16 }, (_, i) => ({
+  ...{ name: `map${i}`, type: 1 + (i % 2), keySize: 4, valueSize: 1 + 7 * i, maxEntries: 1 << i, flags: 0 },
+}));
+
 /** Whole, and in pieces of 7 bytes: the same packets. */
 function takeCapture(bytes: Uint8Array): void {
   const whole = outcome(() => [...readCapture(bytes, 'fuzz.pcap')].map(({ data }) => data.length));
@@ -288,8 +293,8 @@ export function kinds(): readonly Kind[] {
     {
       name: 'bytecode',
       seeds: programs(),
-      mutate: mutateBytes,
-      take: (bytes) => compileEverywhere(createProgram({ name: 'fuzz', bytes })),
+      mutate: mutateSlots,
+      take: (bytes) => compileEverywhere(createProgram({ name: 'fuzz', bytes, maps: MAPS })),
     },
     { name: 'capture', seeds: [...pcapSeeds(), PCAP, PCAPNG], mutate: mutateBytes, take: takeCapture },
     {

@@ -64,6 +64,49 @@ function mutateOnce(bytes: Uint8Array, other: Uint8Array, random: Random): Uint8
   }
 }
 
+/** Fields of one to six eBPF slots; now and then any change. */
+export function mutateSlots(bytes: Uint8Array, other: Uint8Array, random: Random): Uint8Array {
+  if (random.oneIn(8)) return mutateBytes(bytes, other, random);
+  let result: Uint8Array = bytes.slice();
+  const changes = 1 + random.below(6);
+  for (let i = 0; i < changes; i++) {
+    const slots = result.length >> 3;
+    if (slots === 0) return result;
+    const at = 8 * random.below(slots);
+    const view = new DataView(result.buffer);
+    const foreign = 8 * random.below(Math.max(1, other.length >> 3));
+    switch (random.below(8)) {
+      // Fields that are 0 mostly have to be.
+      case 0:
+        if (result[at + 1]! >= 16) result[at + 1] = (result[at + 1]! & 15) | (random.below(11) << 4);
+        break;
+      case 1:
+        result[at + 1] = (result[at + 1]! & 0xf0) | random.below(10);
+        break;
+      case 2:
+        if (view.getInt16(at + 2, true) !== 0)
+          view.setInt16(at + 2, random.oneIn(2) ? random.below(2 * slots) - slots : (random.pick(INTERESTING) << 16) >> 16, true);
+        break;
+      case 3:
+        if (view.getInt32(at + 4, true) !== 0)
+          view.setInt32(at + 4, random.oneIn(2) ? random.pick(INTERESTING) | 0 : -random.below(4096), true);
+        break;
+      case 4:
+        result.set(other.subarray(foreign, foreign + 8), at);
+        break;
+      case 5:
+        result = joined(result.subarray(0, at), other.subarray(foreign, foreign + 8 * (1 + random.below(8))), result.subarray(at));
+        break;
+      case 6:
+        result = joined(result.subarray(0, at), result.subarray(at + 8));
+        break;
+      default:
+        result.copyWithin(at, 8 * random.below(slots), 8 * slots);
+    }
+  }
+  return result;
+}
+
 function joined(...parts: readonly Uint8Array[]): Uint8Array {
   const result = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;

@@ -354,9 +354,10 @@ class JitObject implements EngineObject {
     const slot = stop.slot >= 0 ? stop.slot : slotOf(image, stop);
     const source = slot < 0 ? undefined : lineAt(program.lines, slot);
     const { thrown } = stop;
-    if (thrown !== undefined && !(thrown instanceof BpfStopped)) throw thrown;
+    // A stop inside a callback knows its place better than the call of the helper that called it.
+    if (thrown !== undefined && !(thrown instanceof BpfStopped && thrown.slot < 0)) throw thrown;
     const reason = thrown?.reason ?? REASONS.get(stop.reason) ?? 'unsupported';
-    const what = thrown instanceof BpfStopped ? thrown.message.replace(/^program [^:]*: /, '') : WORDS[reason];
+    const what = thrown?.what ?? WORDS[reason];
     const access = reason === 'fault' && thrown === undefined ? faultAccess(stop.address, program, slot) : thrown?.access;
     throw new BpfStopped(
       {

@@ -37,6 +37,8 @@ export class BpfStopped extends Error {
   readonly source: SourcePosition | undefined;
   readonly registers: readonly (bigint | undefined)[] | undefined;
   readonly access: FaultAccess | undefined;
+  /** The message without the place. */
+  readonly what: string;
 
   /** `what`: the reason in words, without the place. */
   constructor(details: StopDetails, what: string) {
@@ -54,5 +56,6 @@ export class BpfStopped extends Error {
     this.source = details.source;
     this.registers = details.registers;
     this.access = details.access;
+    this.what = what;
   }
 }

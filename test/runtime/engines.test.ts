@@ -57,6 +57,29 @@ for (const engine of ['interpreter', 'arm64-sim'] as const) {
     assert.equal(result.r0, 10n);
   });
 
+  test(`${engine}: a stop in a callback is told where it happened`, () => {
+    // bpf_loop(5, f, stack, 0), f: r3 = 0; r3 = *(u64 *)(r3 + 0)
+    const program = `7a0af8ff00000000 b701000005000000 1842000007000000 0000000000000000 bfa3000000000000 07030000f8ffffff b704000000000000
+      85000000b5000000 79a0f8ff00000000 ${EXIT} b703000000000000 7933000000000000 b700000000000000 ${EXIT}`;
+    using loaded = object({ main: program }, [], { engine });
+    const stop = stopOf(() => loaded.programs['main']!.run());
+    assert.deepEqual([stop.reason, stop.slot], ['fault', 11]);
+    assert.match(stop.message, /^program main, slot 11: read of 8 bytes at 0x0/);
+  });
+
+  test(`${engine}: a fault inside a routine is the calling instruction's`, () => {
+    // r2 = 16; r1 = map counts; call bpf_map_lookup_elem
+    using loaded = object(
+      { main: `b702000010000000 1811000000000000 0000000000000000 8500000001000000 ${EXIT}` },
+      [shape('counts', 1, 16, 8, 16)],
+      {
+        engine,
+      },
+    );
+    const stop = stopOf(() => loaded.programs['main']!.run());
+    assert.deepEqual([stop.reason, stop.slot], ['fault', 3]);
+  });
+
   test(`${engine}: helpers of the embedder`, () => {
     using loaded = object({ main: `b701000005000000 b702000006000000 85000000c8000000 ${EXIT}` }, [], {
       engine,
