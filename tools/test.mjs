@@ -13,7 +13,7 @@ const files = readdirSync(join(root, 'dist/test'), { recursive: true })
   .filter(
     (path) =>
       path.endsWith('.test.js') &&
-      existsSync(path.replace('dist/', '').replace(/js$/, 'ts')) &&
+      existsSync(join(root, relative(join(root, 'dist'), path)).replace(/js$/, 'ts')) &&
       (parts.length === 0 || parts.some((part) => relative(root, path).includes(part))),
   )
   .sort();

@@ -212,12 +212,12 @@ export const stopNow = (bench: Bench): CodeRoom =>
     },
   );
 
-/** Takes reserved address space of V8's for a page that must stay as it is; undefined where none is reserved there. */
+/** Takes address space that is free or reserved for a page that must stay as it is; undefined where something else lies there. */
 function canary(bench: Bench, at: number): Uint8Array | undefined {
   const { native } = bench.host as NativeHost;
   const bytes = 65_536;
-  const free = readMappings().some(({ start, end, access }) => start <= at && at + bytes <= end && access.startsWith('---'));
-  if (!free) return undefined;
+  const taken = readMappings().some(({ start, end, access }) => start < at + bytes && at < end && !access.startsWith('---'));
+  if (taken) return undefined;
   assert.equal(native.map(at, bytes, PROT.read | PROT.write, MAP.private | MAP.anonymous | MAP.fixed, -1, 0), at);
   return new Uint8Array(native.view(at, bytes)).fill(0x5a);
 }
@@ -226,7 +226,7 @@ function canary(bench: Bench, at: number): Uint8Array | undefined {
 export function placeCanaries(bench: Bench): readonly Uint8Array[] {
   const { base } = bench.open;
   const canaries = [base - 2 * 65_536, base + 2 ** 32 + 65_536].map((at) => canary(bench, at)).filter((bytes) => bytes !== undefined);
-  // Only V8's own guards are known to reach that far.
+  // Only on x86-64 is the room around a memory known to be free or V8's.
   if (process.arch === 'x64') assert.equal(canaries.length, 2);
   return canaries;
 }
