@@ -53,7 +53,8 @@ export class Memory {
    */
   locate(walker: Walker, r: number, offset: number, size: number, shared: boolean): void {
     const v = this.#values;
-    if (walker.holds[r] === HOLDS.frame) {
+    // Farther from the frame only a truncated pointer is sure to stay inside the window.
+    if (walker.holds[r] === HOLDS.frame && Math.abs(walker.lo[r]! + offset) <= MAX_BASE_OFFSET) {
       this.#fromBase(FRAME, walker.lo[r]! + offset, size, true);
       return;
     }

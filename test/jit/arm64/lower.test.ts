@@ -95,6 +95,14 @@ test('accesses share an address, and neighbours are pairs', () => {
   );
 });
 
+test('no distance from the frame leads out of the window', () => {
+  for (const distance of [0x7fffffff, -0x7fffffff, 0x10000, -0x10000]) {
+    const code = lowered(`r2 = r10; r2 += ${distance}; r0 = *(u8 *)(r2 + 0); exit`);
+    assert.match(code, /ldrb w0, \[x28, w\d+, uxtw\]/);
+  }
+  assert.equal(lowered('r0 = *(u64 *)(r10 - 512); exit'), 'sub x6, x25, #512; ldr x0, [x6]; ret');
+});
+
 test('a loop keeps the address of what it does not change', () => {
   expectCode(
     'r0 = *(u32 *)(r1 + 4); r3 = 4; l:; r2 = *(u32 *)(r1 + 8); r0 += r2; r3 += -1; if r3 != 0 goto l',
