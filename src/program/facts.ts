@@ -1,5 +1,6 @@
 // What is known of a program before it runs: what is live where, and what registers hold. Computed once, read by every lowering.
 import { ALU, ATOMIC, type Code, KIND, PSEUDO, SWAP } from '../isa/code.ts';
+import { helperById } from '../spec/helpers.ts';
 import { type ControlFlow, controlFlow } from './cfg.ts';
 import type { Program } from './program.ts';
 
@@ -175,6 +176,12 @@ function fetchRegister(code: Code, slot: number): number {
   return code.op[slot] === ATOMIC.cmpxchg ? 1 : 1 << code.src[slot]!;
 }
 
+/** Registers that a helper reads. In raw programs any number may be anyone's helper, with other arguments. */
+export function argumentsOf(helper: number): number {
+  const spec = helperById(helper);
+  return spec === undefined ? ARGUMENTS : (2 << spec.arguments.length) - 2;
+}
+
 interface Liveness {
   readonly liveIn: Uint16Array;
   readonly liveOut: Uint16Array;
@@ -292,7 +299,12 @@ function liveness(program: Program, flow: ControlFlow, reachable: Uint8Array, wi
         upper = (upper & ~CALLER_SAVED) | (upperIn[entry]! & ~(1 << FRAME_POINTER));
         return;
       }
-      case KIND.callHelper:
+      case KIND.callHelper: {
+        const read = program.type === 'raw' ? ARGUMENTS : argumentsOf(imm[slot]!);
+        live = (live & ~CALLER_SAVED) | read;
+        upper = (upper & ~CALLER_SAVED) | read;
+        return;
+      }
       case KIND.callKfunc:
         live = (live & ~CALLER_SAVED) | ARGUMENTS;
         upper = (upper & ~CALLER_SAVED) | ARGUMENTS;

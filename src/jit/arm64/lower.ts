@@ -801,8 +801,7 @@ class Lowering {
   }
 
   #call(slot: number, after: number, ref: SymbolRef): void {
-    this.#beforeCall(after, 0x3e);
-    assert(this.code.kind[slot] === KIND.callHelper || this.code.kind[slot] === KIND.callKfunc, 'a call of a symbol');
+    this.#beforeCall(after, this.facts.liveIn[slot]! & 0x3e);
     callSymbol(this.asm, this.asm.symbol(ref));
     this.#afterCall(after);
   }
