@@ -1,5 +1,6 @@
 // The public API that runs anywhere, browsers included.
 
+export type { BatchItem, BatchResult } from './runtime/batch.ts';
 export type { CompiledProgram } from './runtime/compiled.ts';
 export type { Engine } from './runtime/engine.ts';
 export { ENGINE_NAMES, type EngineName } from './runtime/engines.ts';
@@ -8,6 +9,7 @@ export { interpreter } from './runtime/interpreter-engine.ts';
 export { type LoadBytesOptions, loadBytes, loadCollection, loadProgram } from './runtime/load.ts';
 export type { BpfMap, UpdateMode } from './runtime/maps.ts';
 export {
+  type BatchOptions,
   DEFAULT_FUEL,
   type LoadedObject,
   type LoadedProgram,

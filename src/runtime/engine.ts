@@ -3,7 +3,9 @@ import type { TraceHook } from '../interpreter/interpret.ts';
 import type { RunState } from '../interpreter/machine.ts';
 import type { Image } from '../jit/image.ts';
 import type { Program } from '../program/program.ts';
+import type { BpfStopped } from '../util/stopped.ts';
 import type { Home } from './home.ts';
+import type { BatchLayout } from './host.ts';
 
 /** How a program is started: R1, R2, and the budget in `state`, which the engine updates. */
 export interface RunRequest {
@@ -17,11 +19,21 @@ export interface RunRequest {
   readonly hits?: Uint32Array | Float64Array;
 }
 
+/** Many runs in a row of a loop in machine code. */
+export interface BatchRunner {
+  /** Runs `count` descriptors from `first` on; gives how many came to their exit. Fewer: the next one was stopped. */
+  run(first: number, count: number): number;
+  /** Why the last one was stopped. */
+  stopped(): BpfStopped;
+}
+
 export interface Runnable {
   /** R0; throws BpfStopped. */
   run(request: RunRequest): bigint;
   /** The packet in `state` of the run that is under way has moved. */
   packetMoved?(): void;
+  /** The program in a loop of that layout, `fuel` slots a run; absent: the engine has no such loop. */
+  batch?(layout: BatchLayout, fuel: number): BatchRunner;
   /** What it was compiled to; undefined: nothing was. */
   readonly image: Image | undefined;
   dispose(): void;

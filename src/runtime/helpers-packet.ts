@@ -3,13 +3,13 @@ import type { Caller } from '../interpreter/machine.ts';
 import { carry, fold, partialSum, replaced, shifted, subtract } from './checksum.ts';
 import { bytesAt, ERRNO, type Implementation, u32 } from './helpers.ts';
 import type { Home } from './home.ts';
+import { ETHERNET_BYTES } from './packet.ts';
 
 const { EFAULT, EINVAL } = ERRNO;
 const EACCES = -13;
 const ENODEV = -19;
 const ENOMEM = -12;
 const EOPNOTSUPP = -95;
-const ETHERNET_BYTES = 14;
 /** struct xdp_frame, which the kernel keeps at the start of the headroom. */
 const XDP_FRAME_BYTES = 40;
 const MAX_METADATA = 252;

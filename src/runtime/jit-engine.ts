@@ -14,9 +14,10 @@ import { tryParseHex } from '../util/bytes.ts';
 import { assert, BpfError } from '../util/error.ts';
 import { BpfStopped, type FaultAccess, type StopCause } from '../util/stopped.ts';
 import { FRAME_BYTES, MAX_FRAMES, PLACE, type Window } from '../window/window.ts';
-import type { Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
+import { orStopped } from './batch.ts';
+import type { BatchRunner, Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
 import type { Home } from './home.ts';
-import type { CodeRoom, Executable, Host, HostFunction, HostWindow, RunPlaces, StopState } from './host.ts';
+import type { BatchLayout, CodeRoom, Executable, Host, HostFunction, HostWindow, RunPlaces, StopState } from './host.ts';
 import { ROUTINE_HELPERS, routineProgram } from './routines.ts';
 
 const MAP_LOOKUP = 1;
@@ -72,6 +73,8 @@ interface Prepared {
   readonly executable: Executable;
   /** Runs callbacks; made when the first helper calls one. */
   invoker: Executable | undefined;
+  /** By their layouts, as text. */
+  readonly batches: Map<string, Executable>;
   readonly functions: readonly number[];
 }
 
@@ -224,7 +227,7 @@ class JitObject implements EngineObject {
       nested: (depth) => this.#nestedPlaces(depth),
       ...(functions.length === 0 ? {} : { functions }),
     });
-    const prepared: Prepared = { program, image, room, executable, invoker: undefined, functions };
+    const prepared: Prepared = { program, image, room, executable, invoker: undefined, batches: new Map(), functions };
     this.#prepared.set(program, prepared);
     return prepared;
   }
@@ -349,6 +352,39 @@ class JitObject implements EngineObject {
     }
   }
 
+  #batch(prepared: Prepared, layout: BatchLayout, fuel: number): BatchRunner {
+    const key = JSON.stringify(layout);
+    let executable = prepared.batches.get(key);
+    if (executable === undefined) {
+      executable = this.#host.executable({
+        entry: addressOf(prepared.image) + prepared.image.entries[0]!,
+        places: PLACES,
+        batch: layout,
+        ...(prepared.functions.length === 0 ? {} : { functions: prepared.functions }),
+      });
+      prepared.batches.set(key, executable);
+    }
+    const loop = executable;
+    loop.setFuel(fuel);
+    loop.setCpu(this.#home.cpu);
+    return {
+      run: (first, count) => {
+        const before = this.#current;
+        this.#current = prepared;
+        try {
+          return loop.runBatch(first, count);
+        } finally {
+          this.#current = before;
+        }
+      },
+      stopped: () => {
+        const error = orStopped(() => this.#throwStop(prepared, loop));
+        assert(error instanceof BpfStopped, 'a stop is thrown');
+        return error;
+      },
+    };
+  }
+
   #throwStop({ program, image }: Prepared, executable: Executable): never {
     const stop = executable.stopped();
     const slot = stop.slot >= 0 ? stop.slot : slotOf(image, stop);
@@ -376,14 +412,16 @@ class JitObject implements EngineObject {
     return {
       run: (request) => this.#run(prepared, request),
       packetMoved: () => this.#packetMoved(),
+      batch: (layout, fuel) => this.#batch(prepared, layout, fuel),
       image: prepared.image,
       dispose: () => undefined,
     };
   }
 
   dispose(): void {
-    for (const { executable, invoker } of this.#prepared.values()) {
+    for (const { executable, invoker, batches } of this.#prepared.values()) {
       executable.dispose();
+      for (const batch of batches.values()) batch.dispose();
       invoker?.dispose();
     }
     this.#prepared.clear();

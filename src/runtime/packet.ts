@@ -9,9 +9,27 @@ import { encodePlain } from './values.ts';
 const GROWS_TO = 4096 - 320;
 const TAILROOM = GROWS_TO;
 /** Where the packet starts if nothing is asked for in front of it, so that headers behind 14 bytes are aligned as in the kernel. */
-const HEADROOM = 256;
+export const HEADROOM = 256;
+export const ETHERNET_BYTES = 14;
 
 export type ContextValues = Readonly<Record<string, number | bigint | readonly (number | bigint)[] | Uint8Array>>;
+
+/** What the kernel has read off the link-layer header before an __sk_buff program sees the packet: eth_type_trans. */
+export function linkLayerFields(bytes: Uint8Array): { readonly protocol: number; readonly packetType: number } {
+  if (bytes.length < ETHERNET_BYTES) return { protocol: 0, packetType: 0 };
+  const type = (bytes[12]! << 8) | bytes[13]!;
+  // ETH_P_802_2 of frames with a length there. Network byte order.
+  const protocol = type >= 0x600 ? bytes[12]! | (bytes[13]! << 8) : 0x0400;
+  let all = 0xff;
+  let any = 0;
+  for (let i = 0; i < 6; i++) {
+    all &= bytes[i]!;
+    any |= bytes[i]!;
+  }
+  // PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST; loopback's own address is zero: PACKET_HOST.
+  const packetType = (bytes[0]! & 1) !== 0 ? (all === 0xff ? 1 : 2) : any !== 0 ? 3 : 0;
+  return { protocol, packetType };
+}
 
 /** Bytes that a program has as its packet; `meta` <= `data` <= `end`, all pointers within [start, limit). */
 export class PacketArea {

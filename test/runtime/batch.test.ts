@@ -1,0 +1,314 @@
+// runBatch gives each packet what run gives it: on every engine, whether machine code or JavaScript goes from packet to packet.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse } from '../../src/asm/parse.ts';
+import { nativeHost } from '../../src/node.ts';
+import { readCapture } from '../../src/pcap/read.ts';
+import { computeFacts } from '../../src/program/facts.ts';
+import { createProgram } from '../../src/program/program.ts';
+import { readsUnwritten } from '../../src/program/stack-use.ts';
+import type { EngineName } from '../../src/runtime/engines.ts';
+import { loadBytes, loadProgram } from '../../src/runtime/load.ts';
+import type { BatchOptions, LoadedObject, RunResult } from '../../src/runtime/object.ts';
+import { BpfStopped } from '../../src/util/stopped.ts';
+import { corpus, SKIP } from '../support/corpora.ts';
+
+const native = await nativeHost();
+const { host } = native;
+const engines: EngineName[] = ['interpreter', 'arm64-sim', 'auto'];
+
+interface Seen {
+  readonly r0: bigint;
+  readonly verdict: string | undefined;
+  readonly packet: Uint8Array;
+  readonly redirect: unknown;
+  readonly events: readonly unknown[];
+  readonly stop: string | undefined;
+}
+
+function oneByOne(object: LoadedObject, name: string, packets: readonly Uint8Array[], options: BatchOptions): Seen[] {
+  return packets.map((packet) => {
+    let result: RunResult | undefined;
+    try {
+      result = object.programs[name]!.run({ engine: 'interpreter', ...options, packet });
+    } catch (error) {
+      if (!(error instanceof BpfStopped)) throw error;
+      return { r0: 0n, verdict: undefined, packet: new Uint8Array(0), redirect: undefined, events: [], stop: error.reason };
+    }
+    const { r0, verdict, redirect, events } = result;
+    return { r0, verdict, packet: result.packet!, redirect, events, stop: undefined };
+  });
+}
+
+function inOneGo(object: LoadedObject, name: string, packets: readonly Uint8Array[], options: BatchOptions): [Seen[], string] {
+  const seen: Seen[] = [];
+  const {
+    loop,
+    packets: count,
+    verdicts,
+    stops,
+  } = object.programs[name]!.runBatch(packets, {
+    ...options,
+    each: ({ index, r0, verdict, packet, redirect, events, stop }) => {
+      assert.equal(index, seen.length);
+      seen.push({
+        r0,
+        verdict,
+        packet: stop === undefined ? new Uint8Array(packet) : new Uint8Array(0),
+        redirect,
+        events,
+        stop: stop?.reason,
+      });
+    },
+  });
+  assert.equal(count, packets.length);
+  assert.equal(Object.values(verdicts).reduce((sum, n) => sum + n, 0) + stops, packets.length);
+  return [seen, loop];
+}
+
+/** Packets of many lengths; deterministic. */
+function somePackets(count: number, longest = 1600): Uint8Array[] {
+  let state = 12345;
+  const random = (): number => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return state >>> 8;
+  };
+  return Array.from({ length: count }, (_, i) => {
+    const packet = new Uint8Array(14 + (i % 7 === 0 ? random() % longest : random() % 100));
+    for (let at = 0; at < packet.length; at++) packet[at] = random();
+    packet.set(i % 3 === 0 ? [0x08, 0x00] : i % 3 === 1 ? [0x86, 0xdd] : [0x00, 0x40], 12);
+    if (i % 5 === 0) packet.fill(i % 2 === 0 ? 0xff : 0, 0, 6);
+    return packet;
+  });
+}
+
+const asm = (type: string, text: string) => ({ name: 'main', type, bytes: parse(text).bytes });
+
+const PROGRAMS: Readonly<Record<string, { type: string; text: string; loop: 'native' | 'javascript'; stops?: boolean }>> = {
+  'a sum over the packet, which it writes back': {
+    type: 'xdp',
+    loop: 'native',
+    text: `
+      r2 = *(u32 *)(r1 + 0)
+      r3 = *(u32 *)(r1 + 4)
+      r0 = 0
+      r4 = r2
+    again:
+      r5 = r4
+      r5 += 1
+      if r5 > r3 goto done
+      r6 = *(u8 *)(r4 + 0)
+      r0 += r6
+      r4 = r5
+      goto again
+    done:
+      *(u8 *)(r2 + 0) = r0
+      r0 &= 3
+      exit`,
+  },
+  'what an earlier run left on the stack is not seen': {
+    type: 'xdp',
+    loop: 'native',
+    text: `
+      r0 = *(u64 *)(r10 - 16)
+      r2 = *(u32 *)(r10 - 500)
+      r0 += r2
+      *(u64 *)(r10 - 16) = r1
+      *(u32 *)(r10 - 500) = r1
+      exit`,
+  },
+  'fields of an skb, one of them changed': {
+    type: 'sched_cls',
+    loop: 'native',
+    text: `
+      r0 = *(u32 *)(r1 + 0)
+      r2 = *(u32 *)(r1 + 4)
+      r0 *= 31
+      r0 += r2
+      r2 = *(u32 *)(r1 + 16)
+      r0 *= 31
+      r0 += r2
+      r2 = *(u32 *)(r1 + 8)
+      r0 *= 31
+      r0 += r2
+      *(u32 *)(r1 + 8) = r0
+      r2 = *(u32 *)(r1 + 176)
+      r0 *= 31
+      r0 += r2
+      exit`,
+  },
+  'a socket filter sees no link-layer header': {
+    type: 'socket_filter',
+    loop: 'native',
+    text: `
+      r6 = r1
+      r0 = *(u16 *)skb[4]
+      r2 = *(u32 *)(r6 + 0)
+      r0 += r2
+      exit`,
+  },
+  'the socket of an skb': {
+    type: 'sched_cls',
+    loop: 'javascript',
+    text: `
+      r0 = 0
+      r2 = *(u64 *)(r1 + 168)
+      if r2 == 0 goto out
+      r0 = *(u32 *)(r2 + 24)
+    out:
+      exit`,
+  },
+  'some packets stop it': {
+    type: 'xdp',
+    loop: 'native',
+    stops: true,
+    text: `
+      r2 = *(u32 *)(r1 + 0)
+      r3 = *(u8 *)(r2 + 0)
+      r3 &= 1
+      r0 = 2
+      if r3 == 0 goto out
+      r0 = *(u64 *)(r3 + 0)
+    out:
+      exit`,
+  },
+  'some packets use up their fuel': {
+    type: 'xdp',
+    loop: 'native',
+    stops: true,
+    text: `
+      r2 = *(u32 *)(r1 + 0)
+      r3 = *(u8 *)(r2 + 1)
+    again:
+      r3 += -1
+      if r3 s> 0 goto again
+      r0 = 1
+      exit`,
+  },
+  'a helper that moves the packet': {
+    type: 'xdp',
+    loop: 'javascript',
+    text: `
+      r2 = -4
+      call 44
+      r0 += 2
+      exit`,
+  },
+  'a redirection': {
+    type: 'xdp',
+    loop: 'javascript',
+    text: `
+      r2 = *(u32 *)(r1 + 4)
+      r1 = *(u32 *)(r1 + 0)
+      r2 -= r1
+      r1 = r2
+      r2 = 0
+      call 23
+      exit`,
+  },
+  'a helper that knows nothing of packets': {
+    type: 'xdp',
+    loop: 'native',
+    text: `
+      call 8
+      r6 = r0
+      call 5
+      r0 += r6
+      exit`,
+  },
+};
+
+for (const [what, { type, text, loop, stops }] of Object.entries(PROGRAMS)) {
+  test(`batches: ${what}`, () => {
+    const packets = somePackets(300);
+    // Too long to lie beside others, and too short to be frames.
+    packets.splice(100, 0, new Uint8Array(200_000).fill(0x45));
+    if (type === 'xdp') packets.splice(200, 0, Uint8Array.of(2, 2));
+    for (const engine of engines) {
+      using object = loadProgram(asm(type, text), { host, clock: 1000n });
+      const options: BatchOptions = {
+        engine,
+        fuel: what.includes('fuel') ? 100 : 10_000_000,
+        ctx: type === 'xdp' ? { rx_queue_index: 3 } : { priority: 7 },
+      };
+      const expected = oneByOne(object, 'main', packets, { ...options, engine: 'interpreter' });
+      const [seen, took] = inOneGo(object, 'main', packets, options);
+      assert.equal(
+        seen.some(({ stop }) => stop !== undefined),
+        stops === true,
+      );
+      assert.deepEqual(seen, expected, engine);
+      const result = object.programs['main']!.runBatch(packets, options);
+      assert.equal(took, object.engine(engine).name === 'interpreter' ? 'javascript' : loop);
+      assert.deepEqual(
+        [...result.r0],
+        expected.map(({ r0 }) => r0),
+        engine,
+      );
+      assert.deepEqual(
+        result.redirects.map(({ redirect }) => redirect),
+        expected.flatMap(({ redirect }) => redirect ?? []),
+      );
+      assert.equal(
+        result.firstStop?.index ?? -1,
+        expected.findIndex(({ stop }) => stop !== undefined),
+      );
+    }
+  });
+}
+
+test('a batch under way refuses other runs of its object', () => {
+  using object = loadProgram(asm('xdp', 'r0 = 1\nexit'), { host });
+  const { main } = object.programs;
+  const packets = somePackets(3);
+  assert.throws(() => main!.runBatch(packets, { each: () => void main!.run() }), /a batch of this object is under way/);
+  assert.equal(main!.runBatch(packets).verdicts['XDP_DROP'], 3);
+});
+
+test('which bytes of the stack must be cleared', () => {
+  const use = (text: string) => {
+    const program = createProgram(asm('xdp', `${text}\nexit`));
+    const { from, to } = readsUnwritten(program, computeFacts(program));
+    return `${from}-${to}`;
+  };
+  assert.equal(use('r0 = 0'), '0-0');
+  assert.equal(use('*(u64 *)(r10 - 8) = r1\nr0 = *(u64 *)(r10 - 8)'), '0-0');
+  assert.equal(use('*(u32 *)(r10 - 8) = r1\nr0 = *(u64 *)(r10 - 8)'), '8-0');
+  assert.equal(use('r2 = r10\nr2 += -40\nr0 = *(u8 *)(r2 + 3)'), '40-32');
+  assert.equal(use('if r1 == 0 goto +1\n*(u64 *)(r10 - 8) = r1\nr0 = *(u64 *)(r10 - 8)'), '8-0');
+  assert.equal(use('r2 = r10\nr2 += -16\nr1 = 0\ncall 1'), '16-0');
+  assert.equal(use('*(u64 *)(r10 - 8) = r10\nr0 = 0'), '512-0');
+  assert.equal(use('r2 = r10\nr2 += r1\nr0 = *(u8 *)(r2 + 0)'), '512-0');
+  assert.equal(use('r0 = *(u8 *)(r10 - 513)'), '4096-0');
+});
+
+const OBJECTS: readonly (readonly [path: string, program: string])[] = [
+  ['debian/libxdp1__usr_lib_x86_64-linux-gnu_bpf_xdpfilt_dny_all.o', 'xdpfilt_dny_all'],
+  ['debian/libxdp1__usr_lib_x86_64-linux-gnu_bpf_xdpfilt_alw_tcp.o', 'xdpfilt_alw_tcp'],
+  ['debian/xdp-tools__usr_sbin_xdp-filter.embedded3.o', 'xsk_def_prog'],
+  ['ebpf-samples/suricata/xdp_filter.o', 'xdp_hashfilter'],
+  ['../bench/objects/xdpfilter.xdp.v3.o', 'bpf_main'],
+];
+
+test("batches: other people's programs over captured packets", (t) => {
+  const capture = corpus('pcaps/merged-eth.pcap');
+  const folder = corpus('objects');
+  if (capture === undefined || folder === undefined) return t.skip(SKIP);
+  const packets = [...readCapture(readFileSync(capture), capture)].filter((_, i) => i % 80 === 0).map(({ data }) => data);
+  const loops = new Set<string>();
+  for (const [path, program] of OBJECTS) {
+    for (const engine of engines) {
+      const bytes = readFileSync(join(folder, path));
+      using one = loadBytes(bytes, { path, host, clock: 0n, only: [program] });
+      using other = loadBytes(bytes, { path, host, clock: 0n, only: [program] });
+      const expected = oneByOne(one, program, packets, {});
+      const [seen, loop] = inOneGo(other, program, packets, { engine });
+      loops.add(loop);
+      assert.deepEqual(seen, expected, `${path} ${program} on ${engine}`);
+      assert.deepEqual(other.snapshot(), one.snapshot(), `${path} ${program} on ${engine}: maps`);
+    }
+  }
+  assert.deepEqual([...loops].sort(), ['javascript', 'native']);
+});
