@@ -80,17 +80,10 @@ async function fromElf(bytes: Uint8Array, wanted: string | undefined): Promise<P
 async function run({ engine, memory }: Request, program: Program): Promise<bigint> {
   const r1 = memory.length === 0 ? 0 : PLACE.packet;
   if (engine === 'interpreter') return interpret(program, memory, r1);
-  const [{ openEngines }, { engineByName }, { RawMachine }] = await Promise.all([
-    import('./engines.ts'),
-    import('../runtime/engines.ts'),
-    import('../runtime/raw.ts'),
-  ]);
-  const { name, host } = await openEngines(engine);
-  const machine = new RawMachine(engineByName(name, host), { helpers: CONFORMANCE_HELPERS, host });
-  machine.regions.add({ name: 'the memory', start: PLACE.packet, end: PLACE.packet + memory.length });
-  machine.window.write(PLACE.packet, memory);
-  const packet = { pointer: PLACE.packet, length: memory.length };
-  return machine.load(program).run({ r1, r2: memory.length, fuel: CONFORMANCE_FUEL, packet });
+  const { openPluginHost, runCompiled } = await import('./plugin-jit.ts');
+  const host = await openPluginHost(engine);
+  if (host === undefined) throw new UsageFailure(`--engine takes interpreter, arm64, arm64-sim, x64, auto, got "${engine}"`);
+  return runCompiled(program, memory, host);
 }
 
 /** Without the runtime, whose modules would take longer to load than the test to run. */
