@@ -3,8 +3,7 @@ import { FIRST_HANDLE } from '../interpreter/machine.ts';
 import { STOP } from '../jit/activation.ts';
 import { addressFromNumber } from '../jit/address.ts';
 import { compile } from '../jit/compile.ts';
-import type { CompileOptions } from '../jit/target.ts';
-import { findTarget } from '../jit/targets.ts';
+import type { CompileOptions, Target } from '../jit/target.ts';
 import type { SymbolRef } from '../jit/unit.ts';
 import type { Program } from '../program/program.ts';
 import type { CodeRoom, Host } from '../runtime/host.ts';
@@ -32,9 +31,8 @@ export async function openPluginHost(engine: string): Promise<Host | undefined> 
 }
 
 /** R0 of a run with R1 = memory (0 where there is none), R2 = its length. Throws BpfError where the program was stopped. */
-export function runCompiled(program: Program, memory: Uint8Array, host: Host): bigint {
-  const target = findTarget(host.target);
-  if (target === undefined) throw new BpfError('jit/no-target', { in: 'host' }, `there is no compiler for ${host.target}`);
+export async function runCompiled(program: Program, memory: Uint8Array, host: Host): Promise<bigint> {
+  const target = await targetOf(host);
   const window = new Window({ accept: (candidate) => host.accepts(candidate) });
   const open = host.open(window);
   const helpers = new Map(Object.entries(CONFORMANCE_HELPERS).map(([id, call]) => [Number(id), open.jsFunction(call).address]));
@@ -74,4 +72,8 @@ export function runCompiled(program: Program, memory: Uint8Array, host: Host): b
   if (thrown instanceof Error) throw thrown;
   const name = Object.entries(STOP).find(([, number]) => number === reason)?.[0];
   throw new BpfError('runtime/stopped', { in: 'program', program: program.name }, `the program was stopped: ${name}`);
+}
+
+async function targetOf(host: Host): Promise<Target> {
+  return host.target === 'arm64' ? (await import('../jit/arm64/target.ts')).arm64 : (await import('../jit/x64/target.ts')).x64;
 }
