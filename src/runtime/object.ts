@@ -21,6 +21,7 @@ import { toHelper } from './helpers.ts';
 import { dropRecords } from './helpers-maps.ts';
 import { Clock, type EmbedderHelper, Home, type ProgramEvent, type Redirect, seededRandom } from './home.ts';
 import type { Host } from './host.ts';
+import { interpreter } from './interpreter-engine.ts';
 import { BpfMap, type MapCodecs, type MapSnapshot } from './maps.ts';
 import { type ContextValues, ETHERNET_BYTES, linkLayerFields } from './packet.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
@@ -189,6 +190,8 @@ export class LoadedObject {
   readonly #runnables = new Map<Engine, Map<Program, Runnable>>();
   /** Number in program arrays to program; 0 is an empty slot. */
   readonly #numbered: readonly (Program | undefined)[];
+  /** What maps of maps hold, by name. */
+  readonly #inner: ReadonlyMap<string, MapOptions>;
   readonly #named: Partial<Record<EngineName, Engine>> = {};
   #disposed = false;
   #batching = false;
@@ -210,6 +213,7 @@ export class LoadedObject {
       random: typeof random === 'function' ? random : seededRandom(random ?? 1),
     });
     this.#numbered = [undefined, ...input.programs];
+    this.#inner = new Map(input.maps.flatMap(({ name, inner }) => (inner === undefined ? [] : [[name, inner] as const])));
     this.maps = this.#createMaps(input);
     this.variables = this.#createVariables(input);
     this.#createHelpers();
@@ -320,6 +324,21 @@ export class LoadedObject {
     return this.#options.host?.target === target;
   }
 
+  /** A map that no program names, to be put into a map of maps: like `outer`'s inner maps, or as described. */
+  createMap(description: string | MapOptions): BpfMap {
+    this.#live();
+    const options = typeof description === 'string' ? this.#inner.get(description) : description;
+    if (options === undefined)
+      throw new BpfError(
+        'runtime/unknown-map',
+        { in: 'option', name: String(description) },
+        `${description} is no map of maps whose inner maps are described`,
+      );
+    const map = new BpfMap(this.home, { ...options, name: `${options.name}#${this.home.maps.length}` });
+    this.home.addMap(map);
+    return map;
+  }
+
   /** The engine of that name; throws where this host cannot run it. */
   engine(name: EngineName | Engine): Engine {
     if (typeof name !== 'string') return name;
@@ -349,12 +368,22 @@ export class LoadedObject {
     return count(fuel ?? this.#options.fuel ?? DEFAULT_FUEL, 'fuel', 0, Number.MAX_SAFE_INTEGER) || Number.POSITIVE_INFINITY;
   }
 
+  /** `auto` falls back to the interpreter for what machine code cannot do. */
+  #choose(program: Program, name: EngineName | Engine): { readonly engine: Engine; readonly runnable: Runnable } {
+    const engine = this.engine(name);
+    try {
+      return { engine, runnable: this.runnable(program, engine) };
+    } catch (error) {
+      if (name !== 'auto' || !(error instanceof BpfError)) throw error;
+      return { engine: interpreter, runnable: this.runnable(program, interpreter) };
+    }
+  }
+
   runProgram(program: Program, options: RunOptions): RunResult {
     if (this.#batching) {
       throw new BpfError('runtime/batch', { in: 'program', program: program.name }, 'a batch of this object is under way');
     }
-    const engine = this.engine(options.engine ?? this.#options.engine ?? 'interpreter');
-    const runnable = this.runnable(program, engine);
+    const { engine, runnable } = this.#choose(program, options.engine ?? this.#options.engine ?? 'interpreter');
     const { home } = this;
     const { packet } = home;
     const limit = this.#fuel(options.fuel);

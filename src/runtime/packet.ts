@@ -77,10 +77,9 @@ export class PacketArea {
     this.meta = this.data;
     this.end = this.data + bytes.length;
     this.limit = Math.max(start + GROWS_TO, this.end);
-    // What a program uncovers by growing the packet is zero, on every engine.
+    // What a program uncovers by growing the packet is zero, on every engine; behind the packet, the helpers that grow it see to that.
     this.window.zero(start, HEADROOM);
     this.window.write(this.data, bytes);
-    this.window.zero(this.end, this.limit - this.end);
     this.#regions.resize(this.region, this.meta, this.end);
   }
 
