@@ -118,27 +118,23 @@ class Lowering {
 
   #lowerFunction(index: number, entries: number): void {
     const { asm, facts, program } = this;
-    const { start, end } = program.subprograms[index]!;
-    const first = facts.flow.blockOf[start]!;
-    const last = facts.flow.blockOf[end - 1]!;
-    this.#beginFunction(index, first, last);
+    const first = facts.flow.blockOf[program.subprograms[index]!.start]!;
+    this.#beginFunction(index, first);
     asm.mark(-1);
     asm.entry(entries + index);
     if (this.#inner[index] !== -1) this.#routineEntry(this.#inner[index]!);
     this.#prologue();
     let continues = false;
-    for (let block = first; block <= last; block++) {
-      if (this.#plan.isNeeded[block] === 1) continues = this.#lowerBlock(block, continues, entries);
-    }
+    for (let block = first; block >= 0; block = this.#plan.next[block]!) continues = this.#lowerBlock(block, continues, entries);
   }
 
-  #beginFunction(index: number, first: number, last: number): void {
+  #beginFunction(index: number, first: number): void {
     const { facts, code } = this;
     this.#isEntry = index === 0 && !facts.entryIsCalled && this.options.routine !== true;
     this.#lastExit = -1;
-    for (let block = first; block <= last; block++) {
+    for (let block = first; block >= 0; block = this.#plan.next[block]!) {
       const end = facts.flow.starts[block + 1]!;
-      if (this.#plan.isNeeded[block] === 1 && code.kind[end - 1] === KIND.exit) this.#lastExit = end - 1;
+      if (code.kind[end - 1] === KIND.exit) this.#lastExit = end - 1;
     }
     this.#saved = [];
     this.#ownStack = this.options.routine === true && facts.usesFrame[index] === 1 && this.#inner[index] === -1;
