@@ -1,6 +1,6 @@
 // eBPF to x86-64: walks the blocks in order, one instruction after the other, with the facts of the program at hand. Where registers
 // are is values.ts, arithmetic select.ts, addresses memory.ts.
-import { ALU, ATOMIC, type Code, KIND, PSEUDO } from '../../isa/code.ts';
+import { ALU, ATOMIC, type Code, KIND, PACKET_BASE, PSEUDO } from '../../isa/code.ts';
 import { computeFacts, definedBy, type Facts, HOLDS, Walker } from '../../program/facts.ts';
 import type { Program } from '../../program/program.ts';
 import { assert } from '../../util/error.ts';
@@ -58,6 +58,8 @@ class Lowering {
   readonly #label: Int32Array;
   /** Calls of helpers that are written in place. */
   readonly #isInlined: Uint8Array;
+  /** Lookups in maps that are known, by slot. */
+  readonly #routines: Map<number, SymbolRef> = new Map();
   readonly #cold: Cold[] = [];
   readonly #operation: Operation;
   #epilogue = -1;
@@ -83,7 +85,7 @@ class Lowering {
     this.memory = new Memory(this.v, this.#confined);
     this.#plan = planFlow(program, this.facts, this.#fuel);
     this.#label = new Int32Array(this.facts.flow.blocks).fill(-1);
-    this.#isInlined = findInlined(program, this.facts, this.#plan, this.walker, options);
+    this.#isInlined = findInlined(program, this.facts, this.#plan, this.walker, options, this.#routines);
     this.#inner = new Int32Array(program.subprograms.length).fill(-1);
     const bmi2 = options.cpu?.has('bmi2') === true;
     this.#operation = { op: 0, size: 0, d: 0, s: 0, known: false, hi: 0, lo: 0, upper: false, width: 0, bmi2 };
@@ -206,10 +208,7 @@ class Lowering {
       v.pinned = 0;
       if (this.#fuel && this.program.fuelCost[slot] !== 0) this.#checkFuel(slot, this.program.fuelCost[slot]!);
       if (kind === KIND.branch) return this.#branch(slot, block);
-      if (kind === KIND.jump) {
-        this.#goto(this.#plan.takenTo[block]!, this.#plan.next[block]!);
-        return false;
-      }
+      if (kind === KIND.jump) return this.#runOn(this.#plan.takenTo[block]!, this.#plan.next[block]!);
       if (kind === KIND.exit) {
         v.live = 1;
         v.settle(1);
@@ -222,9 +221,11 @@ class Lowering {
         walker.step(slot);
       }
     }
-    // Runs on into the next block.
-    const next = this.#plan.next[block]!;
-    const to = this.#plan.fallTo[block]!;
+    return this.#runOn(this.#plan.fallTo[block]!, this.#plan.next[block]!);
+  }
+
+  /** Whether the next block goes on with the state of this one. */
+  #runOn(to: number, next: number): boolean {
     if (to === next && this.#plan.predecessors[next] === 1) return true;
     this.#goto(to, next);
     return false;
@@ -243,10 +244,7 @@ class Lowering {
     const taken = this.#plan.takenTo[block]!;
     const fall = this.#plan.fallTo[block]!;
     const next = this.#plan.next[block]!;
-    if (taken === fall) {
-      this.#goto(taken, next);
-      return false;
-    }
+    if (taken === fall) return this.#runOn(taken, next);
     const inverted = taken === next;
     const away = inverted ? fall : taken;
     const on = inverted ? taken : fall;
@@ -329,7 +327,7 @@ class Lowering {
         return;
       case KIND.callHelper:
         if (this.#isInlined[slot] === 1) this.#arrayLookup(slot, after);
-        else this.#call(slot, after, helperSymbol(code.imm[slot]!));
+        else this.#call(slot, after, this.#routines.get(slot) ?? helperSymbol(code.imm[slot]!));
         return;
       case KIND.callKfunc:
         this.#call(slot, after, { kind: 'kfunc', name: this.program.kfuncs[code.imm[slot]!] ?? '' });
@@ -504,18 +502,19 @@ class Lowering {
     const { asm, code, v } = this;
     const size = log2(code.size[slot]!);
     const imm = code.imm[slot]!;
-    v.live = after | (code.op[slot] === 1 ? 1 << s : 0);
-    if (code.op[slot] === 1) {
+    const isIndirect = code.op[slot] === 1;
+    v.live = after | (isIndirect ? 1 << s : 0);
+    if (isIndirect) {
       const index = v.low(s);
       if (imm === 0) enc['mov r32, r32'](asm, r10, index);
       else enc['lea r32, m'](asm, r10, index, imm);
-    } else moveConstant(asm, r10, 0, imm);
+    }
     v.live = after;
     v.release(0);
     v.dropCaches();
-    // What is pending must be written on both ways.
-    v.settle(after);
     this.#findActivation(r11);
+    if (isIndirect) this.#fromHeaders();
+    else this.#packetPlace(imm);
     enc['mov r32, m32'](asm, rax, r11, ACTIVATION.packetLength);
     const out = asm.newLabel();
     const inside = asm.newLabel();
@@ -537,6 +536,29 @@ class Lowering {
     else jump(asm, this.#stop(slot, STOP.none));
     asm.bind(inside);
     v.land(0, true);
+  }
+
+  /** The place of a packet load in r10, where it is known. The activation is in r11. */
+  #packetPlace(at: number): void {
+    const { asm } = this;
+    const isNetwork = at >= PACKET_BASE.network && at < 0;
+    moveConstant(asm, r10, 0, at >= 0 ? at : at - (isNetwork ? PACKET_BASE.network : PACKET_BASE.link));
+    if (isNetwork) enc['ALU r32, m32'](asm, OP.add, r10, r11, ACTIVATION.packetNetwork);
+  }
+
+  /** A place in r10 that is negative counts from a header. */
+  #fromHeaders(): void {
+    const { asm } = this;
+    const [found, link] = [asm.newLabel(), asm.newLabel()];
+    enc['test r32, r32'](asm, r10, r10);
+    jumpCond(asm, CC.ns, found);
+    aluImmediate(asm, OP.add, 0, r10, -PACKET_BASE.network);
+    jumpCond(asm, CC.s, link);
+    enc['ALU r32, m32'](asm, OP.add, r10, r11, ACTIVATION.packetNetwork);
+    jump(asm, found);
+    asm.bind(link);
+    aluImmediate(asm, OP.add, 0, r10, PACKET_BASE.network - PACKET_BASE.link);
+    asm.bind(found);
   }
 
   // Calls.
