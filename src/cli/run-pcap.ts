@@ -29,6 +29,7 @@ export function runCapture(program: LoadedProgram, options: CaptureOptions): num
   let packets = 0;
   let redirects = 0;
   let events = 0;
+  let stops = 0;
   let outsideMs = 0;
 
   const repeated = function* (): Generator<Uint8Array, void, void> {
@@ -45,6 +46,7 @@ export function runCapture(program: LoadedProgram, options: CaptureOptions): num
     if (item.index % repeat !== repeat - 1) return;
     packets++;
     progress.step();
+    if (item.stop !== undefined) stops++;
     if (item.redirect !== undefined) redirects++;
     events += item.events.length;
     if (repeat > 1 && item.stop === undefined) {
@@ -65,7 +67,7 @@ export function runCapture(program: LoadedProgram, options: CaptureOptions): num
     progress.end();
   }
   const spentMs = performance.now() - started - outsideMs;
-  const { engine, stops, firstStop, loop } = result;
+  const { engine, firstStop, loop } = result;
   const verdicts = repeat > 1 ? counted : new Map(Object.entries(result.verdicts));
   const nsPerPacket = packets === 0 ? 0 : (spentMs * 1e6) / (packets * repeat);
   const sorted = [...verdicts].sort(([, a], [, b]) => b - a);
@@ -85,7 +87,7 @@ export function runCapture(program: LoadedProgram, options: CaptureOptions): num
     if (stops > 0) process.stdout.write(`  ${String(stops).padStart(9)}  stopped; the first: ${firstStop!.error.message}\n`);
     if (options.maps === true) process.stdout.write(`${JSON.stringify(options.contents(), null, 1)}\n`);
   }
-  if (stops > 0) return 1;
+  if (result.stops > 0) return 1;
   const unexpected = options.expect === undefined ? [] : sorted.filter(([verdict]) => verdict !== options.expect);
   if (unexpected.length === 0) return 0;
   process.stderr.write(

@@ -289,6 +289,8 @@ function guardOnce(native: Native, memory: WebAssembly.Memory): Guarded {
 function listen(native: Native, window: WindowMemory, known: Guarded): void {
   if (known.listens) return;
   known.listens = true;
+  // Since the host accepted the memory, it may have grown.
+  guardAgain(native, window.memory, known.base);
   window.onGrow(() => {
     guardAgain(native, window.memory, known.base);
     for (const user of known.users) user.grown();

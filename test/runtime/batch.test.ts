@@ -267,6 +267,14 @@ test('a batch under way refuses other runs of its object', () => {
   assert.equal(main!.runBatch(packets).verdicts['XDP_DROP'], 3);
 });
 
+test('null faults natively although the window grew before the native engine was opened', () => {
+  using object = loadProgram(asm('xdp', 'r0 = 0\nr0 = *(u64 *)(r0 + 8)\nexit'), { host });
+  const { main } = object.programs;
+  // Longer than the packet area: the window grows.
+  main!.runBatch([new Uint8Array(4_000_000)], { engine: 'interpreter' });
+  assert.equal(main!.runBatch(somePackets(3)).stops, 3);
+});
+
 test('which bytes of the stack must be cleared', () => {
   const use = (text: string) => {
     const program = createProgram(asm('xdp', `${text}\nexit`));
