@@ -159,6 +159,17 @@ export class Interpreter implements Caller {
     return result;
   }
 
+  /** As `callback`, from outside of any run. */
+  callFunction(state: RunState, handle: bigint, r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint): bigint {
+    const before = this.#state;
+    this.#state = state;
+    try {
+      return this.callback(handle, r1, r2, r3, r4, r5);
+    } finally {
+      this.#state = before;
+    }
+  }
+
   pointer(argument: number, size: number, write: boolean): number {
     const address = this.registers[argument]!;
     const pointer = Number(address);

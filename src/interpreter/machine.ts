@@ -1,9 +1,11 @@
 // What a function of the host (a helper) sees of the program that calls it. The same for every engine.
+import type { Program } from '../program/program.ts';
 import type { StopCause } from '../util/stopped.ts';
 import type { Window } from '../window/window.ts';
 
 /** A running program, as its helpers see it. Arguments are in registers 1 to 5, the result goes to register 0. */
 export interface Caller {
+  readonly program: Program;
   readonly window: Window;
   readonly registers: BigUint64Array;
   /**

@@ -3,11 +3,13 @@ import { COMMON_HELPERS, type Implementation } from './helpers.ts';
 import { MAP_HELPERS } from './helpers-maps.ts';
 import { PACKET_HELPERS } from './helpers-packet.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
+import { TIMER_HELPERS } from './timers.ts';
 
 export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
   ...COMMON_HELPERS,
   ...PACKET_HELPERS,
   ...MAP_HELPERS,
+  ...TIMER_HELPERS,
 };
 
 export const ALL_KFUNCS: Readonly<Record<string, Implementation>> = {};

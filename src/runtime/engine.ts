@@ -30,6 +30,8 @@ export interface BatchRunner {
 export interface Runnable {
   /** R0; throws BpfStopped. */
   run(request: RunRequest): bigint;
+  /** Calls a function of the program from outside of any run; `args`: five. */
+  call(handle: bigint, args: readonly bigint[], request: RunRequest): bigint;
   /** The packet in `state` of the run that is under way has moved. */
   packetMoved?(): void;
   /** The program in a loop of that layout, `fuel` slots a run; absent: the engine has no such loop. */

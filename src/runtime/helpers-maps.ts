@@ -1,11 +1,11 @@
-// Helpers of maps that JavaScript keeps: queues and stacks, rings and perf events, redirection maps, timers, per-object storage.
+// Helpers of maps that JavaScript keeps: queues and stacks, rings and perf events, redirection maps, per-object storage.
 import type { Caller } from '../interpreter/machine.ts';
 import type { Region } from '../window/regions.ts';
 import { bytesAt, ERRNO, type Implementation, mapOf, u32 } from './helpers.ts';
 import type { Home } from './home.ts';
 import type { BpfMap } from './maps.ts';
 
-const { E2BIG, EBUSY, EFAULT, EINVAL, ENOENT } = ERRNO;
+const { E2BIG, EFAULT, EINVAL, ENOENT } = ERRNO;
 
 function push(caller: Caller, home: Home): number {
   const map = mapOf(caller, home, 1);
@@ -137,49 +137,6 @@ function redirectMap(caller: Caller, home: Home): number {
   return REDIRECTS;
 }
 
-/** Timers: `struct bpf_timer` holds a number that is not 0 once it is set up. They fire when the clock is advanced. */
-interface Timer {
-  readonly map: BpfMap;
-  callback: bigint;
-  /** Nanoseconds; undefined: not started. */
-  expires: bigint | undefined;
-}
-const timers = new WeakMap<Home, Map<number, Timer>>();
-
-function timersOf(home: Home): Map<number, Timer> {
-  let all = timers.get(home);
-  if (all === undefined) {
-    all = new Map();
-    timers.set(home, all);
-  }
-  return all;
-}
-
-function timerAt(caller: Caller, home: Home): Timer | undefined {
-  const at = caller.pointer(1, 16, true);
-  return home.window.u64(at) === 0n ? undefined : timersOf(home).get(at);
-}
-
-const CLOCKS: readonly bigint[] = [0n, 1n, 7n];
-
-function timerInit(caller: Caller, home: Home): number {
-  const at = caller.pointer(1, 16, true);
-  const map = mapOf(caller, home, 2);
-  if (!CLOCKS.includes(caller.registers[3]!)) return EINVAL;
-  if (timerAt(caller, home) !== undefined) return EBUSY;
-  home.window.setU64(at, BigInt(at));
-  timersOf(home).set(at, { map, callback: 0n, expires: undefined });
-  return 0;
-}
-
-function timerStart(caller: Caller, home: Home): number {
-  const timer = timerAt(caller, home);
-  const flags = caller.registers[3]!;
-  if ((flags & ~3n) !== 0n || timer === undefined || timer.callback === 0n) return EINVAL;
-  timer.expires = (flags & 1n) === 0n ? home.clock.now() + caller.registers[2]! : caller.registers[2]!;
-  return 0;
-}
-
 export const MAP_HELPERS: Readonly<Record<number, Implementation>> = {
   25: perfEventOutput,
   51: redirectMap,
@@ -197,19 +154,4 @@ export const MAP_HELPERS: Readonly<Record<number, Implementation>> = {
   132: finish(true),
   133: finish(false),
   134: query,
-  169: timerInit,
-  170: (caller, home) => {
-    const timer = timerAt(caller, home);
-    if (timer === undefined) return EINVAL;
-    timer.callback = caller.registers[2]!;
-    return 0;
-  },
-  171: timerStart,
-  172: (caller, home) => {
-    const timer = timerAt(caller, home);
-    if (timer === undefined) return EINVAL;
-    const active = timer.expires !== undefined;
-    timer.expires = undefined;
-    return active ? 1 : 0;
-  },
 };

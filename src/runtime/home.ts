@@ -8,6 +8,7 @@ import { ContextTargets } from './context-targets.ts';
 import type { BpfMap, MapHome } from './maps.ts';
 import { PacketArea } from './packet.ts';
 import { Routines } from './routines.ts';
+import { Timers } from './timers.ts';
 
 /** Nanoseconds since boot. Real, or standing still until it is advanced. */
 export class Clock {
@@ -24,8 +25,12 @@ export class Clock {
     return this.#real ? BigInt(Math.round(performance.now() * 1e6)) + this.#offset : this.#offset;
   }
 
+  /** What shall happen when time has been advanced: timers. */
+  onAdvance: (() => void) | undefined;
+
   advance(nanoseconds: bigint): void {
     this.#offset += nanoseconds;
+    this.onAdvance?.();
   }
 
   set(nanoseconds: bigint): void {
@@ -75,6 +80,7 @@ export class Home implements MapHome {
   readonly routines: Routines;
   readonly packet: PacketArea;
   readonly targets: ContextTargets;
+  readonly timers: Timers = new Timers();
   readonly cpus: number;
   readonly clock: Clock;
   readonly random: () => number;

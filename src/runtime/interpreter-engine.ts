@@ -50,6 +50,9 @@ export const interpreter: Engine = {
             if (timeoutMs > 0) state.deadline = state.now() + timeoutMs;
             return made.run(state, BigInt(r1), BigInt(r2));
           },
+          call(handle, [a, b, c, d, e], { state }) {
+            return made.callFunction(state, handle, a!, b!, c!, d!, e!);
+          },
           image: undefined,
           dispose: () => undefined,
         };

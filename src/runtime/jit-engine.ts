@@ -309,6 +309,23 @@ class JitObject implements EngineObject {
     }
   }
 
+  #call(prepared: Prepared, handle: bigint, args: readonly bigint[], request: RunRequest): bigint {
+    const before = this.#current;
+    const outer = this.#request;
+    this.#current = prepared;
+    this.#request = request;
+    try {
+      return this.callback(handle, args);
+    } finally {
+      this.#current = before;
+      this.#request = outer;
+    }
+  }
+
+  get program(): Program {
+    return this.#current!.program;
+  }
+
   stop(cause: StopCause, what: string): never {
     const { program } = this.#current!;
     throw new BpfStopped({ reason: cause, program: program.name, engine: this.#name, slot: -1 }, what);
@@ -411,6 +428,7 @@ class JitObject implements EngineObject {
     const prepared = this.#prepare(program);
     return {
       run: (request) => this.#run(prepared, request),
+      call: (handle, args, request) => this.#call(prepared, handle, args, request),
       packetMoved: () => this.#packetMoved(),
       batch: (layout, fuel) => this.#batch(prepared, layout, fuel),
       image: prepared.image,
@@ -440,6 +458,10 @@ class JitCaller implements Caller {
   constructor(window: Window, object: JitObject) {
     this.window = window;
     this.#object = object;
+  }
+
+  get program(): Program {
+    return this.#object.program;
   }
 
   pointer(argument: number, size: number, write: boolean): number {

@@ -25,6 +25,7 @@ import { interpreter } from './interpreter-engine.ts';
 import { BpfMap, type MapCodecs, type MapSnapshot } from './maps.ts';
 import { type ContextValues, ETHERNET_BYTES, linkLayerFields } from './packet.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
+import { fireTimers } from './timers.ts';
 import { plainCodec, type ValueCodec } from './values.ts';
 
 /** Slots that a run may take unless it is told otherwise: about a second of native code. */
@@ -193,6 +194,7 @@ export class LoadedObject {
   /** What maps of maps hold, by name. */
   readonly #inner: ReadonlyMap<string, MapOptions>;
   readonly #named: Partial<Record<EngineName, Engine>> = {};
+  #lastEngine: Engine | undefined;
   #disposed = false;
   #batching = false;
 
@@ -206,6 +208,7 @@ export class LoadedObject {
     };
     const window: Window = pool.take(windowOptions);
     this.clock = new Clock(options.clock);
+    this.clock.onAdvance = () => this.#fireTimers();
     const { random } = options;
     this.home = new Home(window, {
       cpus: count(options.cpus ?? 1, 'cpus', 1, 1024),
@@ -379,6 +382,25 @@ export class LoadedObject {
     }
   }
 
+  /** Calls the callbacks of the timers that have expired, on the engine of the last run. */
+  #fireTimers(): void {
+    const { home } = this;
+    if (home.timers.all.size === 0 || this.#lastEngine === undefined) return;
+    const engine = this.#lastEngine;
+    fireTimers(home, (program, handle, args) => {
+      home.programType = program.type;
+      this.runnable(program, engine).call(handle, args, {
+        ...{ r1: 0, r2: 0, timeoutMs: this.#options.timeoutMs ?? 0 },
+        state: {
+          fuel: this.#fuel(undefined),
+          deadline: Number.POSITIVE_INFINITY,
+          now: () => performance.now(),
+          ...{ tailCalls: 0, depth: 0, packet: 0, packetLength: 0, instructions: 0 },
+        },
+      });
+    });
+  }
+
   runProgram(program: Program, options: RunOptions): RunResult {
     if (this.#batching) {
       throw new BpfError('runtime/batch', { in: 'program', program: program.name }, 'a batch of this object is under way');
@@ -387,6 +409,8 @@ export class LoadedObject {
     const { home } = this;
     const { packet } = home;
     const limit = this.#fuel(options.fuel);
+    this.#fireTimers();
+    this.#lastEngine = engine;
     const { r0, state } = this.#execute(program, runnable, limit, options);
     const hasPacket = packet.spec?.packet !== undefined || (program.type === 'raw' && !(options.ctx instanceof Uint8Array));
     return {
@@ -440,6 +464,7 @@ export class LoadedObject {
       throw new BpfError('runtime/batch', { in: 'program', program: program.name }, 'a batch of this object is under way');
     }
     const engine = this.engine(options.engine ?? this.#options.engine ?? 'auto');
+    this.#lastEngine = engine;
     const runnable = this.runnable(program, engine);
     const outcome = new BatchOutcome(program.type, this.home.window, options.each);
     this.#batching = true;

@@ -68,6 +68,8 @@ interface Index {
 }
 
 const CPUS = 2;
+/** Nanoseconds of the recorder's time from one packet to the next, about. */
+const BETWEEN_PACKETS = 1_000_000n;
 /** What the recorder gave to maps whose size is the number of CPUs, or is chosen by the loader. */
 const UNSIZED = { map: 64, cpumap: 2 };
 const CPUMAP = 16;
@@ -236,6 +238,7 @@ function compare(object: LoadedObject, row: Row, answer: Answer, { map_init }: A
     if (expected === null || expected === undefined || answer.errno?.[key] !== undefined) continue;
     const packet = packets.get(id)!;
     const result = program.run({ packet, engine });
+    object.clock.advance(BETWEEN_PACKETS);
     const got = Number(result.r0 & 0xffff_ffffn);
     if (got !== expected >>> 0) return different(`packet ${id}: returned ${got}, the kernel ${expected}`);
     if (row.use === 'ret') continue;
