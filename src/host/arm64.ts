@@ -11,7 +11,7 @@ import { cond } from '../jit/arm64/registers.ts';
 import type { BatchLayout, LibraryPrototype, Span } from '../runtime/host.ts';
 import { assert } from '../util/error.ts';
 import { Arm64Code, type Label } from './arm64-code.ts';
-import { type Emitter, type EntryOptions, FAULT_TABLE, FUEL_SLICE, HOST_FIELD, type SharedStubs, SIGNAL } from './stubs.ts';
+import { type Emitter, type EntryOptions, FAULT_TABLE, FAULT_WORDS, FUEL_SLICE, HOST_FIELD, type SharedStubs, SIGNAL } from './stubs.ts';
 
 const A = ACTIVATION;
 const H = HOST_FIELD;
@@ -195,6 +195,12 @@ function shared(at: number, clockGettime: number): SharedStubs {
 
   const fault = code.offset;
   storeRegisters(code);
+  // Above the program's frames lies the caller's stack: reading on is safe.
+  code.store(8, LR, ACT, H.faultLink);
+  for (let at = 8; at <= 8 * FAULT_WORDS; at += 8) {
+    code.load(8, 9, SP, at - 8);
+    code.store(8, 9, ACT, H.faultLink + at);
+  }
   returnToThunk(code);
 
   const fuel = code.offset;

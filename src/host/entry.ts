@@ -6,13 +6,15 @@ import { assert, BpfError } from '../util/error.ts';
 import { FLOOR } from '../window/window.ts';
 import type { Room } from './code-space.ts';
 import { type Activation, type NativeWindow, place, setAddress } from './host.ts';
-import { FUEL_SLICE, HOST_FIELD } from './stubs.ts';
+import { FAULT_WORDS, FUEL_SLICE, HOST_FIELD } from './stubs.ts';
 
 const A = ACTIVATION;
 const H = HOST_FIELD;
 
 /** Runs of a batch between two looks at the clock and the stop flag: a program may be too short to look itself. */
 const BATCH_STEP = 4096;
+/** Words of the native stack that are searched for return addresses. */
+const MAX_STACK_WORDS = 64;
 /** Fuel of a program that has none: more than any machine gets through. */
 const ENDLESS = 2 ** 62;
 
@@ -252,10 +254,19 @@ export class NativeExecutable implements Executable {
       pc: located ? Number(longs[A.faultPc / 8]) : 0,
       address: reason === STOP.fault ? Number(longs[A.faultAddress / 8]! - BigInt(base)) : 0,
       registers,
+      ...(located && reason === STOP.fault ? { returns: this.#returns(activation) } : {}),
     };
     const { thrown } = activation;
     activation.thrown = undefined;
     return thrown !== undefined ? { ...state, thrown } : state;
+  }
+
+  /** Words that may be return addresses, innermost first. */
+  #returns({ address, longs }: Activation): number[] {
+    const { target } = this.window.host;
+    const from = target === 'x64' ? (Number(longs[H.faultStack / 8]) - address) / 8 : H.faultLink / 8;
+    const count = target === 'x64' ? MAX_STACK_WORDS : 1 + FAULT_WORDS;
+    return Array.from(longs.subarray(from, from + count), Number);
   }
 
   stopped(): StopState {

@@ -21,7 +21,7 @@ import { NativeExecutable } from './entry.ts';
 import { joinFaultTable } from './faults.ts';
 import { guard, guardAgain } from './guards.ts';
 import { loadNative, type Native } from './native.ts';
-import { type Emitter, HOST_BLOCK_BYTES, HOST_FIELD } from './stubs.ts';
+import { CHUNK_BYTES, type Emitter, HOST_FIELD } from './stubs.ts';
 import { x64 } from './x64.ts';
 
 /** An activation block as JavaScript sees it; indexes are byte offsets divided by the element's size. */
@@ -89,7 +89,7 @@ export class NativeHost implements Host {
     if (activation === undefined) {
       if (depth >= CHUNKS) throw new BpfError('host/nesting', { in: 'host' }, `runs are nested in helpers more than ${CHUNKS} deep`);
       const address = chunkAddress(this.space.memory.chunks, depth);
-      const buffer = this.native.view(address, HOST_BLOCK_BYTES);
+      const buffer = this.native.view(address, CHUNK_BYTES);
       activation = { address, words: new Uint32Array(buffer), longs: new BigUint64Array(buffer), owner: undefined, thrown: undefined };
       activation.longs.fill(0n);
       setAddress(activation.words, ACTIVATION.stopStub, this.stopStub);

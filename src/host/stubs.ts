@@ -43,8 +43,12 @@ export const HOST_FIELD = {
   target: 376,
   /** What the fuel register held when the run came to its exit (int32). */
   fuelEnd: 384,
+  /** Of a fault: the stack pointer (x86-64), the link register and some words of the stack (arm64). */
+  faultStack: 392,
+  faultLink: 400,
 } as const;
-export const HOST_BLOCK_BYTES = 512;
+/** Words of the stack that the arm64 stub keeps. */
+export const FAULT_WORDS = 8;
 
 /** Slots between two looks at the clock and the stop flag: some tens of microseconds. */
 export const FUEL_SLICE = 65_536;

@@ -194,6 +194,7 @@ function shared(at: number, clockGettime: number): SharedStubs {
 
   const fault = code.offset;
   findActivation(code);
+  code.store(r11, H.faultStack, rsp);
   storeRegisters(code);
   returnToThunk(code);
 

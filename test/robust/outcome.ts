@@ -8,10 +8,9 @@ import { toHex } from '../../src/util/bytes.ts';
 import { BpfError, printPosition } from '../../src/util/error.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { BIAS } from '../../src/window/window.ts';
+import { ENGINES, type RobustEngine } from './engines.ts';
 
-/** Engines that are compared with the interpreter: all that run here. */
-export const MACHINES = ['arm64-sim'] as const;
-type EngineUnderTest = 'interpreter' | (typeof MACHINES)[number];
+const [interpreter, ...MACHINES] = ENGINES as readonly [RobustEngine, ...RobustEngine[]];
 
 /** Slots: enough for any loop of the examples. */
 const FUEL = 20_000;
@@ -58,7 +57,7 @@ export function tryObject(bytes: Uint8Array, packet: Uint8Array, tally: Tally): 
   const started = performance.now();
   let expected: readonly Ending[];
   try {
-    expected = endingsOf(bytes, packet, 'interpreter');
+    expected = endingsOf(bytes, packet, interpreter);
   } catch (error) {
     const { code } = checkRefusal(error);
     tally.refused++;
@@ -79,13 +78,13 @@ export function tryObject(bytes: Uint8Array, packet: Uint8Array, tally: Tally): 
     if (found === comparable) continue;
     if (
       [0n, 0x5555_5555_5555_5555n, 0xffff_8000_0000_0001n].some(
-        (value) => textOf(endingsOf(bytes, packet, 'interpreter', value), firstLoose) !== comparable,
+        (value) => textOf(endingsOf(bytes, packet, interpreter, value), firstLoose) !== comparable,
       )
     ) {
       tally.undefinedReads++;
       continue;
     }
-    throw new Error(`interpreter:\n${comparable}\n${engine}:\n${found}`);
+    throw new Error(`interpreter:\n${comparable}\n${engine.name}:\n${found}`);
   }
   checkTime(started);
 }
@@ -98,8 +97,8 @@ function textOf(endings: readonly Ending[], count: number): string {
 }
 
 /** `poison`: what R1 to R5 hold after each call, and R0 in each called function: programs that read that have no defined outcome. */
-function endingsOf(bytes: Uint8Array, packet: Uint8Array, engine: EngineUnderTest, poison?: bigint): readonly Ending[] {
-  const object = loadBytes(bytes, { path: 'damaged.o', engine, fuel: FUEL, timeoutMs: TIMEOUT_MS, clock: 1_000_000_000n });
+function endingsOf(bytes: Uint8Array, packet: Uint8Array, { engine, host }: RobustEngine, poison?: bigint): readonly Ending[] {
+  const object = loadBytes(bytes, { path: 'damaged.o', engine, host, fuel: FUEL, timeoutMs: TIMEOUT_MS, clock: 1_000_000_000n });
   try {
     return Object.values(object.programs).map((program) =>
       endingOf(object, program, packet, poison === undefined ? {} : { trace: poisoner(program, poison) }),
