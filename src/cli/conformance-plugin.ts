@@ -69,10 +69,20 @@ async function readProgram({ isElf, program }: Request): Promise<Program> {
   return createProgram(isElf ? await fromElf(bytes, program) : { name: 'main', bytes });
 }
 
-/** The object's program of that name, or its first. */
+/**
+ * The object's program of that name, or its first. One that needs no linking is taken as it stands: the runner's own objects call
+ * subprograms inside the only function that their symbols name.
+ */
 async function fromElf(bytes: Uint8Array, wanted: string | undefined): Promise<ProgramInput> {
+  const path = 'standard input';
+  const { holdsCode, readElf, relocationSections } = await import('../elf/read.ts');
+  const elf = readElf(bytes, path);
+  const [only, ...others] = elf.sections.filter((section) => holdsCode(section) && section.size > 0);
+  if (only !== undefined && others.length === 0 && wanted === undefined && relocationSections(elf, only).length === 0) {
+    return { name: 'main', bytes: only.data };
+  }
   const [{ load }, { link }] = await Promise.all([import('../object/load.ts'), import('../object/link.ts')]);
-  const collection = load(bytes, 'standard input');
+  const collection = load(bytes, path);
   return { ...link(collection, wanted ?? collection.programs[0]?.name), maps: collection.maps };
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { toHex, tryParseHex } from '../../src/util/bytes.ts';
 import { corpus, SKIP } from '../support/corpora.ts';
 
 const dist = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -86,6 +87,56 @@ test('plugin: program on standard input, memory as an argument', () => {
   assert.deepEqual(plugin(['--interpret'], `bf 10 00 00 00 00 00 00 ${EXIT}`), '0', 'no memory: R1 = 0');
   assert.deepEqual(plugin([], `b7 01 00 00 05 00 00 00 85 00 00 00 05 00 00 00 ${EXIT}`), '5', 'helper 5 gives R1 back');
 });
+
+test('plugin: an object file as hex', () => {
+  const text = 'b7 00 00 00 2a 00 00 00 95 00 00 00 00 00 00 00'.replaceAll(' ', '');
+  assert.equal(plugin(['--elf'], toHex(elfOf(tryParseHex(text)!), ' ')), '2a');
+  assert.equal(plugin(['--elf', 'true'], toHex(elfOf(tryParseHex(text)!))), '2a');
+  // A local call inside the only function: slot 0 calls slot 2.
+  const local = '85100000010000009500000000000000b7000000070000009500000000000000';
+  assert.equal(plugin(['--elf'], toHex(elfOf(tryParseHex(local)!))), '7');
+});
+
+/** As the runner makes them: symbol `main` over all of .text, no relocations. */
+function elfOf(code: Uint8Array): Uint8Array {
+  const names = new TextEncoder().encode('\0.shstrtab\0.symtab\0.text\0main\0');
+  const symbols = 64 + 32;
+  const text = symbols + 48;
+  const headers = text + code.length;
+  const bytes = new Uint8Array(headers + 4 * 64);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  view.setUint16(16, 1, true);
+  view.setUint16(18, 247, true);
+  view.setUint32(20, 1, true);
+  view.setUint32(40, headers, true);
+  [64, 0, 0, 64, 4, 1].forEach((value, i) => {
+    view.setUint16(52 + 2 * i, value, true);
+  });
+  bytes.set(names, 64);
+  view.setUint32(symbols + 24, 25, true);
+  bytes.set([0x12, 0, 3, 0], symbols + 28);
+  view.setUint32(symbols + 40, code.length, true);
+  bytes.set(code, text);
+  // name, type, flags, offset, size, link, info, entry size
+  const sections = [
+    [1, 3, 0, 64, names.length, 0, 0, 0],
+    [11, 2, 0, symbols, 48, 1, 1, 24],
+    [19, 1, 6, text, code.length, 0, 0, 0],
+  ];
+  for (const [i, [name, type, flags, offset, size, link, info, entry]] of sections.entries()) {
+    const at = headers + (i + 1) * 64;
+    view.setUint32(at, name!, true);
+    view.setUint32(at + 4, type!, true);
+    view.setUint32(at + 8, flags!, true);
+    view.setUint32(at + 24, offset!, true);
+    view.setUint32(at + 32, size!, true);
+    view.setUint32(at + 40, link!, true);
+    view.setUint32(at + 44, info!, true);
+    view.setUint32(at + 56, entry!, true);
+  }
+  return bytes;
+}
 
 test('plugin: failures have their message on standard error', () => {
   for (const [args, input, message] of [
