@@ -1,6 +1,7 @@
 // Maps through the routines, against a JavaScript Map as the model, and the kernel's error numbers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DESCRIPTOR } from '../../src/runtime/descriptor.ts';
 import { BpfMap, type MapHome } from '../../src/runtime/maps.ts';
 import { Routines } from '../../src/runtime/routines.ts';
 import type { BpfError } from '../../src/util/error.ts';
@@ -169,4 +170,78 @@ test('definitions that make no sense are refused', () => {
     () => map(15, 4, 4, 1),
     (error: BpfError) => error.code === 'map/type',
   );
+});
+
+test('keys that follow a pattern spread over the buckets', () => {
+  const patterns: Readonly<Record<string, (i: number) => number>> = {
+    'in sequence': (i) => i,
+    'multiples of 64': (i) => i * 64,
+    'upper bits': (i) => i * 2 ** 20,
+    'addresses of a network': (i) => (10 + Math.floor(i / 256)) * 2 ** 24 + (i % 256),
+    'byte-swapped numbers': (i) => ((i & 0xff) << 24) | ((i & 0xff00) << 8),
+  };
+  for (const keySize of [4, 8, 16]) {
+    for (const [what, pattern] of Object.entries(patterns)) {
+      const where = home();
+      const subject = map(1, keySize, 4, 4096, where);
+      for (let i = 0; i < 4096; i++) {
+        const key = new Uint8Array(keySize);
+        new DataView(key.buffer).setUint32(0, pattern(i), true);
+        subject.setBytes(key, new Uint8Array(4));
+      }
+      let longest = 0;
+      const buckets = where.window.u32(subject.pointer + DESCRIPTOR.buckets);
+      for (let bucket = 0; bucket < 4096; bucket++) {
+        let length = 0;
+        for (let node = where.window.u32(buckets + 4 * bucket); node !== 0; node = where.window.u32(node)) length++;
+        longest = Math.max(longest, length);
+      }
+      // A random function's longest chain of 4096 in 4096 is 6 or 7.
+      assert.ok(longest <= 10, `${what}, keys of ${keySize} bytes: a chain of ${longest}`);
+    }
+  }
+});
+
+test('a trie finds the longest prefix', () => {
+  const next = random(11);
+  const trie = map(11, 8, 4, 200);
+  const key = (bits: number, address: number): Uint8Array => {
+    const bytes = new Uint8Array(8);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, bits, true);
+    view.setUint32(4, address);
+    return bytes;
+  };
+  const masked = (bits: number, address: number): number => (bits === 0 ? 0 : (address & (-1 << (32 - bits))) >>> 0);
+  const model = new Map<string, number>();
+  for (let i = 0; i < 300; i++) {
+    const bits = next(33);
+    const address = next(4) * 2 ** 30 + next(8) * 2 ** 20 + next(3);
+    const name = `${bits} ${masked(bits, address)}`;
+    if (next(4) === 0) assert.equal(trie.deleteBytes(key(bits, address)), model.delete(name) ? 0 : -2);
+    else if (trie.setBytes(key(bits, address), Uint8Array.of(i & 255, i >> 8, 0, 0)) === 0) model.set(name, i);
+    const wanted = next(4) * 2 ** 30 + next(8) * 2 ** 20 + next(3);
+    let expected: number | undefined;
+    for (let length = 0; length <= 32; length++) expected = model.get(`${length} ${masked(length, wanted)}`) ?? expected;
+    assert.equal(trie.getBytes(key(32, wanted))?.[0], expected === undefined ? undefined : expected & 255);
+  }
+  assert.equal(trie.size, model.size);
+  assert.equal([...trie.keys()].length, model.size);
+  assert.equal(trie.setBytes(key(33, 0), new Uint8Array(4)), -22);
+});
+
+test('queues give the oldest, stacks the newest', () => {
+  const queue = map(22, 0, 4, 3);
+  const stack = map(23, 0, 4, 3);
+  for (const subject of [queue, stack]) {
+    for (const value of [1, 2, 3]) subject.push(value);
+    assert.throws(
+      () => subject.push(4),
+      (error: BpfError) => error.code === 'map/refused',
+    );
+    assert.equal(subject.pushBytes(Uint8Array.of(4, 0, 0, 0), true), 0);
+    assert.equal(subject.size, 3);
+  }
+  assert.deepEqual([queue.pop(), queue.pop(), queue.pop(), queue.pop()], [2, 3, 4, undefined]);
+  assert.deepEqual([stack.pop(), stack.pop(), stack.pop(), stack.pop()], [4, 3, 2, undefined]);
 });

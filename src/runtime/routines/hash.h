@@ -4,9 +4,12 @@
 /* 2^64 / golden ratio: the product's upper bits depend on every bit of the key, and keys in sequence spread evenly. */
 #define GOLDEN 0x9e3779b97f4a7c15ull
 
+/* A product of 32 bits is shorter to make; it stands in the upper half, so that all hashes are used alike. */
+#define GOLDEN_32 0x9e3779b1u
+
 INLINE u64 hash_4(u32 key)
 {
-	return key * GOLDEN;
+	return (u64)(key * GOLDEN_32) << 32;
 }
 
 INLINE u64 hash_8(u64 key)
@@ -65,7 +68,10 @@ PART u32 same_bytes(u64 a, u64 b, u32 size)
 INLINE u64 find_4(const struct map *m, u64 key)
 {
 	u32 wanted = *AT(u32, key);
-	u32 at = *AT(u32, bucket(m, hash_4(wanted)));
+	/* The shift is 32 to 63, and a shift of 32 bits takes its count modulo 32. [RFC9669 4.1] */
+	u32 index = wanted * GOLDEN_32;
+	asm("%0 >>= %1" : "+w"(index) : "w"(m->shift));
+	u32 at = AT(u32, m->buckets)[index];
 	NOUNROLL while (at) {
 		if (AT(struct node, at)->hash == wanted)
 			return at;
