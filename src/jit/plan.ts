@@ -2,6 +2,7 @@
 import { KIND } from '../isa/code.ts';
 import type { Facts } from '../program/facts.ts';
 import type { Program } from '../program/program.ts';
+import { Columns } from '../util/columns.ts';
 
 const MAX_HOPS = 16;
 
@@ -26,17 +27,16 @@ export interface Plan {
 export function planFlow(program: Program, { flow }: Facts, fuel: boolean): Plan {
   const { kind, offset } = program.code;
   const { blocks, starts, blockOf } = flow;
-  const bytes = new ArrayBuffer(33 * blocks);
-  const column = (i: number): Int32Array => new Int32Array(bytes, 4 * i * blocks, blocks);
-  const takenTo = column(0).fill(-1);
-  const fallTo = column(1).fill(-1);
-  const predecessors = column(2);
-  const loopEnd = column(3).fill(-1);
-  const next = column(4).fill(-1);
-  const stack = column(5);
-  const order = column(6);
-  const position = column(7).fill(-1);
-  const isNeeded = new Uint8Array(bytes, 32 * blocks, blocks);
+  const columns = new Columns(37 * blocks);
+  const takenTo = columns.int32(blocks).fill(-1);
+  const fallTo = columns.int32(blocks).fill(-1);
+  const predecessors = columns.int32(blocks);
+  const loopEnd = columns.int32(blocks).fill(-1);
+  const next = columns.int32(blocks).fill(-1);
+  const stack = columns.int32(blocks);
+  const order = columns.int32(blocks);
+  const position = columns.int32(blocks).fill(-1);
+  const isNeeded = columns.uint8(blocks);
   let depth = 0;
 
   /** Follows blocks that only jump. */
@@ -71,7 +71,7 @@ export function planFlow(program: Program, { flow }: Facts, fuel: boolean): Plan
       enter(to);
     }
   }
-  const placed = arrange(program, flow, { isNeeded, takenTo, fallTo, order, position });
+  const placed = arrange(program, flow, { isNeeded, takenTo, fallTo, order, position }, columns.int32(blocks));
   for (let i = 0; i < placed; i++) {
     const block = order[i]!;
     for (const to of [takenTo[block]!, fallTo[block]!]) if (to >= 0 && position[to]! <= i) loopEnd[to] = i;
@@ -84,16 +84,16 @@ export function planFlow(program: Program, { flow }: Facts, fuel: boolean): Plan
 
 /**
  * Orders the blocks so that few need a jump to the one they run on into: after a block comes the one it falls into, or the target of its
- * jump, whichever no other block falls into; else the first one left. Returns how many there are.
+ * jump, whichever no other block falls into; else the first one left. `fallsInto`: zeros; how many blocks without a place fall into a
+ * block. Returns how many blocks there are.
  */
 function arrange(
   program: Program,
   flow: Facts['flow'],
   { isNeeded, takenTo, fallTo, order, position }: Pick<Plan, 'isNeeded' | 'takenTo' | 'fallTo' | 'order' | 'position'>,
+  fallsInto: Int32Array,
 ): number {
   const { starts, blockOf, blocks } = flow;
-  // How many blocks without a place fall into a block.
-  const fallsInto = new Int32Array(blocks);
   for (let block = 0; block < blocks; block++) {
     if (isNeeded[block] === 1 && fallTo[block]! >= 0) fallsInto[fallTo[block]!] = fallsInto[fallTo[block]!]! + 1;
   }

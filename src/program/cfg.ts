@@ -2,6 +2,7 @@
 // and without recursion: a program may have millions of slots, all of them calls.
 import { type Code, KIND, PSEUDO } from '../isa/code.ts';
 import { encodingAt } from '../isa/codec.ts';
+import { Columns } from '../util/columns.ts';
 import { BpfError, type ErrorCode } from '../util/error.ts';
 import type { Program, Subprogram } from './program.ts';
 
@@ -226,12 +227,18 @@ function longestChain(start: Int32Array, to: Int32Array, roots: readonly number[
 }
 
 /** Rows of `to` by `from`, in their order: row n is values[start[n]] to before values[start[n + 1]]. */
-function group(nodes: number, from: ArrayLike<number>, to: ArrayLike<number>): { start: Int32Array; values: Int32Array } {
-  const start = new Int32Array(nodes + 1);
+function group(
+  nodes: number,
+  from: ArrayLike<number>,
+  to: ArrayLike<number>,
+  columns: Columns = new Columns(8 * nodes + 4 * from.length),
+): { start: Int32Array; values: Int32Array } {
+  const start = columns.int32(nodes + 1);
   for (let i = 0; i < from.length; i++) start[from[i]! + 1] = start[from[i]! + 1]! + 1;
   for (let n = 0; n < nodes; n++) start[n + 1] = start[n + 1]! + start[n]!;
-  const at = start.slice(0, nodes);
-  const values = new Int32Array(from.length);
+  const at = columns.int32(nodes);
+  at.set(start.subarray(0, nodes));
+  const values = columns.int32(from.length);
   for (let i = 0; i < from.length; i++) {
     const row = from[i]!;
     values[at[row]!] = to[i]!;
@@ -241,10 +248,13 @@ function group(nodes: number, from: ArrayLike<number>, to: ArrayLike<number>): {
 }
 
 /** The basic blocks of a program; calls and function references are no edges. A call does not end a block, nor does a packet load. */
-export function controlFlow({ code, subprograms, subprogramOf }: Pick<Program, 'code' | 'subprograms' | 'subprogramOf'>): ControlFlow {
+export function controlFlow(
+  { code, subprograms, subprogramOf }: Pick<Program, 'code' | 'subprograms' | 'subprogramOf'>,
+  columns: Columns = new Columns(32 * code.slots + 64),
+): ControlFlow {
   const { slots, kind, offset } = code;
-  const leads = new Uint8Array(slots + 1);
-  const loops = new Uint8Array(slots);
+  const leads = columns.uint8(slots + 1);
+  const loops = columns.uint8(slots);
   for (const { start } of subprograms) leads[start] = 1;
   for (let slot = 0; slot < slots; slot++) {
     if (isJump(kind[slot]!)) {
@@ -254,13 +264,13 @@ export function controlFlow({ code, subprograms, subprogramOf }: Pick<Program, '
     } else if (kind[slot] === KIND.exit) leads[slot + 1] = 1;
   }
   let blocks = 0;
-  const blockOf = new Int32Array(slots);
+  const blockOf = columns.int32(slots);
   for (let slot = 0; slot < slots; slot++) {
     if (leads[slot] === 1) blocks++;
     blockOf[slot] = blocks - 1;
   }
-  const starts = new Int32Array(blocks + 1);
-  const isLoopHeader = new Uint8Array(blocks);
+  const starts = columns.int32(blocks + 1);
+  const isLoopHeader = columns.uint8(blocks);
   for (let slot = 0, block = 0; slot < slots; slot++) {
     if (leads[slot] === 0) continue;
     starts[block] = slot;
@@ -268,8 +278,8 @@ export function controlFlow({ code, subprograms, subprogramOf }: Pick<Program, '
   }
   starts[blocks] = slots;
 
-  const from = new Int32Array(2 * blocks);
-  const to = new Int32Array(2 * blocks);
+  const from = columns.int32(2 * blocks);
+  const to = columns.int32(2 * blocks);
   let edges = 0;
   for (let block = 0; block < blocks; block++) {
     const end = starts[block + 1]!;
@@ -284,8 +294,8 @@ export function controlFlow({ code, subprograms, subprogramOf }: Pick<Program, '
       to[edges++] = block + 1;
     }
   }
-  const forward = group(blocks, from.subarray(0, edges), to.subarray(0, edges));
-  const backward = group(blocks, to.subarray(0, edges), from.subarray(0, edges));
+  const forward = group(blocks, from.subarray(0, edges), to.subarray(0, edges), columns);
+  const backward = group(blocks, to.subarray(0, edges), from.subarray(0, edges), columns);
   return {
     blocks,
     starts,

@@ -1,6 +1,7 @@
 // What is known of a program before it runs: what is live where, and what registers hold. Computed once, read by every lowering.
 import { ALU, ATOMIC, type Code, KIND, PSEUDO, SWAP } from '../isa/code.ts';
 import { helperById } from '../spec/helpers.ts';
+import { Columns } from '../util/columns.ts';
 import { type ControlFlow, controlFlow } from './cfg.ts';
 import type { Program } from './program.ts';
 
@@ -53,23 +54,19 @@ export interface FactsOptions {
   readonly wideAddresses?: boolean;
 }
 
-function values(count: number): Values {
-  const bytes = new ArrayBuffer(10 * count);
-  return {
-    lo: new Int32Array(bytes, 0, count),
-    hi: new Int32Array(bytes, 4 * count, count),
-    holds: new Uint8Array(bytes, 8 * count, count),
-    width: new Uint8Array(bytes, 9 * count, count),
-  };
+function values(count: number, columns: Columns): Values {
+  return { lo: columns.int32(count), hi: columns.int32(count), holds: columns.uint8(count), width: columns.uint8(count) };
 }
 
 export function computeFacts(program: Program, options: FactsOptions = {}): Facts {
   const { code } = program;
-  const flow = controlFlow(program);
-  const reachable = reach(program, flow);
-  const live = liveness(program, flow, reachable, options.wideAddresses === true);
+  // A third of the slots begin a block, at a guess.
+  const columns = new Columns(64 * code.slots + 256);
+  const flow = controlFlow(program, columns);
+  const reachable = reach(program, flow, columns);
+  const live = liveness(program, flow, reachable, options.wideAddresses === true, columns);
   const entryIsCalled = callsEntry(code);
-  const entry = flowValues(program, flow, reachable, entryIsCalled);
+  const entry = flowValues(program, flow, reachable, entryIsCalled, columns);
   const functions = program.subprograms.length;
   const written = new Uint16Array(functions);
   const isLeaf = new Uint8Array(functions).fill(1);
@@ -121,10 +118,10 @@ function mentionsFrame(code: Code, slot: number): boolean {
   return code.dst[slot] === FRAME_POINTER || code.src[slot] === FRAME_POINTER;
 }
 
-function reach(program: Program, flow: ControlFlow): Uint8Array {
+function reach(program: Program, flow: ControlFlow, columns: Columns): Uint8Array {
   const { kind } = program.code;
-  const reachable = new Uint8Array(flow.blocks);
-  const stack = new Int32Array(flow.blocks);
+  const reachable = columns.uint8(flow.blocks);
+  const stack = columns.int32(flow.blocks);
   let depth = 0;
   for (const { start } of program.subprograms) {
     const block = flow.blockOf[start]!;
@@ -193,15 +190,14 @@ interface Liveness {
  * Backward over the blocks until nothing changes. An instruction whose result is not live reads nothing; the upper half of a register
  * is live apart from the whole, so that 32-bit arithmetic on it needs no zero-extension.
  */
-function liveness(program: Program, flow: ControlFlow, reachable: Uint8Array, wide: boolean): Liveness {
+function liveness(program: Program, flow: ControlFlow, reachable: Uint8Array, wide: boolean, columns: Columns): Liveness {
   const { code } = program;
   const { slots, kind, op, size, dst, src, x, imm, offset } = code;
-  const bytes = new ArrayBuffer(8 * slots);
-  const liveIn = new Uint16Array(bytes, 0, slots);
-  const liveOut = new Uint16Array(bytes, 2 * slots, slots);
-  const upperIn = new Uint16Array(bytes, 4 * slots, slots);
-  const upperOut = new Uint16Array(bytes, 6 * slots, slots);
-  const seen = new Uint8Array(flow.blocks);
+  const liveIn = columns.uint16(slots);
+  const liveOut = columns.uint16(slots);
+  const upperIn = columns.uint16(slots);
+  const upperOut = columns.uint16(slots);
+  const seen = columns.uint8(flow.blocks);
   let live = 0;
   let upper = 0;
   const before = (slot: number): void => {
@@ -358,13 +354,13 @@ function liveness(program: Program, flow: ControlFlow, reachable: Uint8Array, wi
 }
 
 /** Forward over the blocks until nothing changes. A block that is entered a second time with less known loses it in big steps. */
-function flowValues(program: Program, flow: ControlFlow, reachable: Uint8Array, entryIsCalled: boolean): Values {
+function flowValues(program: Program, flow: ControlFlow, reachable: Uint8Array, entryIsCalled: boolean, columns: Columns): Values {
   const { blocks, starts, successors, successorStart, blockOf } = flow;
   const { code } = program;
-  const entry = values(blocks * REGISTERS);
+  const entry = values(blocks * REGISTERS, columns);
   /** 0: never reached; 1: entry state as at its last walk; 2: to be walked (again). */
-  const state = new Uint8Array(blocks);
-  const passesOf = new Uint8Array(blocks);
+  const state = columns.uint8(blocks);
+  const passesOf = columns.uint8(blocks);
   const walker = new Walker(program, entry);
   program.subprograms.forEach(({ start }, index) => {
     const block = blockOf[start]!;

@@ -3,6 +3,7 @@
 // every jump back makes them good again.
 import { type Code, KIND } from '../../isa/code.ts';
 import { definedBy, type Facts, REGISTERS } from '../../program/facts.ts';
+import { Columns } from '../../util/columns.ts';
 import type { Plan } from '../plan.ts';
 import { FIRST_SCRATCH, FRAME, LAST_SCRATCH } from './abi.ts';
 import { NONE, type Values } from './values.ts';
@@ -33,12 +34,12 @@ export class Edges {
     this.#plan = plan;
     this.#confined = confined;
     const { blocks } = facts.flow;
-    const bytes = new ArrayBuffer(blocks * (5 * SCRATCHES + 12));
-    this.#offset = new Int32Array(bytes, 0, blocks * SCRATCHES);
-    this.#flags = new Int32Array(bytes, 4 * blocks * SCRATCHES, blocks);
-    this.#flagsOf = new Int32Array(bytes, 4 * blocks * (SCRATCHES + 1), blocks);
-    this.#of = new Uint8Array(bytes, 4 * blocks * (SCRATCHES + 2), blocks * SCRATCHES);
-    this.#isSeen = new Uint8Array(bytes, 4 * blocks * (SCRATCHES + 2) + blocks * SCRATCHES, blocks);
+    const columns = new Columns(blocks * (5 * SCRATCHES + 9) + 16);
+    this.#offset = columns.int32(blocks * SCRATCHES);
+    this.#flags = columns.int32(blocks);
+    this.#flagsOf = columns.int32(blocks);
+    this.#of = columns.uint8(blocks * SCRATCHES);
+    this.#isSeen = columns.uint8(blocks);
     this.#budget = SCANS * code.slots;
   }
 

@@ -529,6 +529,7 @@ class Lowering {
         const size = log2(code.size[slot]!);
         v.live = after | (1 << d) | (code.x[slot] === 1 ? 1 << s : 0);
         const value = code.x[slot] === 1 ? v.of[s]! : v.constant(code.imm[slot]! >> 31, code.imm[slot]!);
+        v.pinned = code.x[slot] === 1 ? 0 : this.memory.storing();
         const rt = this.#storeOperand(value, size, walker, code.x[slot] === 1 ? s : -1);
         this.memory.locate(walker, d, code.offset[slot]!, size, this.#isShared(slot, d));
         this.memory.store(size, rt);

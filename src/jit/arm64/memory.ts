@@ -25,7 +25,10 @@ function fits(displacement: number, size: number): boolean {
   return displacement >= 0 && (displacement & ((1 << size) - 1)) === 0 && displacement >> size <= 4095;
 }
 
-/** Invariant: `#lastAt` is the length of the code right after the last access, and no label was bound and no site appended since. */
+/** Arithmetic instructions between two accesses that still become one, at most. */
+const MAX_BETWEEN = 4;
+
+/** Invariant: `#lastAt` is the length of the code right after the last access; since then no label was bound, nothing but arithmetic written. */
 export class Memory {
   readonly place: Place = { base: 0, index: NONE, displacement: 0 };
   readonly #values: Values;
@@ -36,6 +39,7 @@ export class Memory {
   #lastBase = 0;
   #lastDisplacement = 0;
   #lastRegister = 0;
+  #lastSymbolMoves = 0;
 
   constructor(values: Values, confined: boolean) {
     this.#values = values;
@@ -45,6 +49,11 @@ export class Memory {
   /** What follows may be reached from elsewhere, or is separated by a site: no pair with the access before. */
   forget(): void {
     this.#lastAt = -1;
+  }
+
+  /** The register of the last store, as a mask: not to be reused for the next, which may join it. */
+  storing(): number {
+    return this.#lastAt >= 0 && this.#lastIsStore && this.#lastRegister !== ZR ? 1 << this.#lastRegister : 0;
   }
 
   /**
@@ -144,14 +153,15 @@ export class Memory {
     this.#lastBase = this.place.base;
     this.#lastDisplacement = this.place.displacement;
     this.#lastRegister = Rt;
+    this.#lastSymbolMoves = this.#values.symbolMoves;
   }
 
-  /** Makes one instruction of this access and the one just before it. */
+  /** Makes one instruction of this access and the last one, if that lies just before it or only arithmetic that does not mind. */
   #pair(isStore: boolean, size: number, Rt: number): boolean {
     const asm = this.#values.asm;
     const { base, displacement } = this.place;
-    if (this.#lastAt !== asm.length || this.#lastIsStore !== isStore || this.#lastSize !== size || size < 2) return false;
-    if (this.#lastBase !== base) return false;
+    if (this.#lastAt < 0 || this.#lastIsStore !== isStore || this.#lastSize !== size || size < 2) return false;
+    if (this.#lastBase !== base || this.#lastSymbolMoves !== this.#values.symbolMoves) return false;
     const bytes = 1 << size;
     const ascends = displacement === this.#lastDisplacement + bytes;
     if (!ascends && displacement !== this.#lastDisplacement - bytes) return false;
@@ -159,12 +169,41 @@ export class Memory {
     if ((from & (bytes - 1)) !== 0 || from < -64 * bytes || from > 63 * bytes) return false;
     // Loads: two results, and the first must not have been the base.
     if (!isStore && (this.#lastRegister === Rt || this.#lastRegister === base)) return false;
+    if (!this.#canMeet(isStore, isStore ? this.#lastRegister : Rt, base)) return false;
     const first = ascends ? this.#lastRegister : Rt;
     const second = ascends ? Rt : this.#lastRegister;
-    asm.length -= 4;
     const sf = size - 2;
-    asm.word(isStore ? enc.stp(sf, first, second, base, from) : enc.ldp(sf, first, second, base, from));
+    if (isStore) {
+      // The earlier store comes down to this one.
+      asm.bytes.copyWithin(this.#lastAt - 4, this.#lastAt, asm.length);
+      asm.length -= 4;
+      asm.word(enc.stp(sf, first, second, base, from));
+    } else {
+      // This load goes up to the earlier one.
+      const { length } = asm;
+      asm.length = this.#lastAt - 4;
+      asm.word(enc.ldp(sf, first, second, base, from));
+      asm.length = length;
+    }
     this.forget();
+    return true;
+  }
+
+  /** Nothing between the last access and here but arithmetic that leaves `base` and the moved register alone (a load's: does not read it either). */
+  #canMeet(isStore: boolean, moved: number, base: number): boolean {
+    const { bytes, length } = this.#values.asm;
+    if (length - this.#lastAt > 4 * MAX_BETWEEN) return false;
+    for (let at = this.#lastAt; at < length; at += 4) {
+      const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+      // Data processing, immediate (100x) or register (x101) [ArmARM "A64 instruction set encoding"].
+      const group = (word >>> 25) & 15;
+      if (group !== 8 && group !== 9 && group !== 5 && group !== 13) return false;
+      const Rd = word & 31;
+      if (Rd === base || (Rd === moved && moved !== ZR)) return false;
+      if (isStore || moved === ZR) continue;
+      // Rn, Ra, Rm, wherever an instruction has them.
+      if (((word >>> 5) & 31) === moved || ((word >>> 10) & 31) === moved || ((word >>> 16) & 31) === moved) return false;
+    }
     return true;
   }
 }

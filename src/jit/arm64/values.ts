@@ -109,6 +109,8 @@ export class Values {
   place: Uint8Array;
   /** Program registers with this value. */
   users: Uint16Array;
+  /** Sites that have been written between fixed instructions. */
+  symbolMoves = 0;
   readonly #words = new Int32Array(4);
 
   constructor(asm: Assembler) {
@@ -609,6 +611,7 @@ export class Values {
         return;
       case V.symbol:
         moveSymbol(asm, d, lo);
+        this.symbolMoves++;
         return;
       case V.frame:
         this.#writeFrame(lo, d);

@@ -103,6 +103,20 @@ test('no distance from the frame leads out of the window', () => {
   assert.equal(lowered('r0 = *(u64 *)(r10 - 512); exit'), 'sub x6, x25, #512; ldr x0, [x6]; ret');
 });
 
+test('neighbours meet over arithmetic between them', () => {
+  expectCode('*(u32 *)(r10 - 8) = 1; *(u32 *)(r10 - 4) = 2; w0 = w1', 'mov w6, #1; mov w7, #2; stp w6, w7, [x25, #-8]; mov w0, w1');
+  expectCode(
+    'r2 = *(u64 *)(r10 - 16); r2 += 5; r3 = *(u64 *)(r10 - 8); *(u64 *)(r10 - 24) = r2; r0 = r3',
+    'ldp x2, x3, [x25, #-16]; add x2, x2, #5; stur x2, [x25, #-24]; mov x0, x3',
+  );
+  const text = '*(u64 *)(r10 - 8) = r1; r2 = 0 ll; *(u64 *)(r10 - 16) = r2; r0 = 0; exit';
+  const { bytes } = parse(text.replaceAll(';', '\n'));
+  bytes[1 * 8 + 1] = 0x12;
+  const program = createProgram({ name: 'test', bytes, maps: [ARRAY] });
+  const outcome = simulate(program, new Uint8Array(8), 100, {}, {});
+  assert.equal(outcome.kind, 'exit');
+});
+
 test('a loop keeps the address of what it does not change', () => {
   expectCode(
     'r0 = *(u32 *)(r1 + 4); r3 = 4; l:; r2 = *(u32 *)(r1 + 8); r0 += r2; r3 += -1; if r3 != 0 goto l',
