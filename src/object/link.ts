@@ -33,6 +33,8 @@ export interface LinkedProgram {
   readonly license: string;
   /** Kernel functions that are called: imm of the call is an index into them. */
   readonly kfuncs: readonly string[];
+  /** Index into `subprograms`: what is called when the program throws. */
+  readonly exceptionCallback: number | undefined;
   /** Slots that CO-RE found no target for: reaching one stops the program. */
   readonly poisoned: readonly number[];
 }
@@ -194,6 +196,7 @@ function fillIn(collection: CollectionSpec, program: ProgramSpec, layout: Layout
     }
   }
   checkMapReferences(bytes, program, mapRefs);
+  const callback = collection.functions[program.function]!.exceptionCallback;
   return {
     name: program.name,
     section: program.section,
@@ -206,6 +209,7 @@ function fillIn(collection: CollectionSpec, program: ProgramSpec, layout: Layout
     lines,
     license: collection.license,
     kfuncs: [...kfuncs.keys()],
+    exceptionCallback: callback === undefined ? undefined : layout.order.indexOf(callback),
     poisoned,
   };
 }

@@ -40,6 +40,8 @@ export interface ProgramInput {
   readonly kfuncs?: readonly string[];
   /** Sorted by slot: a line holds until the next. */
   readonly lines?: readonly Line[];
+  /** Index into `subprograms`: what is called when the program throws. */
+  readonly exceptionCallback?: number | undefined;
 }
 
 export interface Program {
@@ -54,6 +56,7 @@ export interface Program {
   readonly maps: readonly MapShape[];
   readonly kfuncs: readonly string[];
   readonly lines: readonly Line[];
+  readonly exceptionCallback: number | undefined;
   /** Fuel charged when control reaches a slot, in slots; 0 at most of them. See cfg.ts. */
   readonly fuelCost: Uint32Array;
   /** True where the static call graph is cyclic or deeper than 8 frames: calls must then check the depth as they run. */
@@ -79,6 +82,7 @@ export function createProgram(input: ProgramInput): Program {
     maps,
     kfuncs,
     lines,
+    exceptionCallback: input.exceptionCallback,
     fuelCost: fuelCosts(code, subprograms),
     checksDepth: maxFrames(code, subprograms, subprogramOf) > MAX_FRAMES,
   };

@@ -1,7 +1,9 @@
 // Every helper and kernel function that the runtime has, one line a family.
+import { DYNPTR_HELPERS, DYNPTR_KFUNCS } from './dynptrs.ts';
 import { COMMON_HELPERS, type Implementation } from './helpers.ts';
 import { MAP_HELPERS } from './helpers-maps.ts';
 import { PACKET_HELPERS } from './helpers-packet.ts';
+import { PLAIN_KFUNCS } from './kfuncs.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
 import { TIMER_HELPERS } from './timers.ts';
 
@@ -10,9 +12,13 @@ export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
   ...PACKET_HELPERS,
   ...MAP_HELPERS,
   ...TIMER_HELPERS,
+  ...DYNPTR_HELPERS,
 };
 
-export const ALL_KFUNCS: Readonly<Record<string, Implementation>> = {};
+export const ALL_KFUNCS: Readonly<Record<string, Implementation>> = {
+  ...PLAIN_KFUNCS,
+  ...DYNPTR_KFUNCS,
+};
 
 const TAIL_CALL = 12;
 

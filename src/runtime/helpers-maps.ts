@@ -68,7 +68,7 @@ function recordsOf(home: Home): Map<number, Reserved> {
 
 const RING_HEADER_BYTES = 8;
 
-function reserve(caller: Caller, home: Home): number {
+export function reserveRecord(caller: Caller, home: Home): number {
   const map = mapOf(caller, home, 1);
   const size = Number(caller.registers[2]!);
   const open = recordsOf(home);
@@ -80,7 +80,7 @@ function reserve(caller: Caller, home: Home): number {
   return at;
 }
 
-function finish(submits: boolean): Implementation {
+export function finishRecord(submits: boolean): Implementation {
   return (caller: Caller, home: Home) => {
     const at = Number(caller.registers[1]! & 0xffff_ffffn);
     const record = recordsOf(home).get(at);
@@ -150,8 +150,8 @@ export const MAP_HELPERS: Readonly<Record<number, Implementation>> = {
   111: perfEventOutput,
   121: perfEventOutput,
   130: output,
-  131: reserve,
-  132: finish(true),
-  133: finish(false),
+  131: reserveRecord,
+  132: finishRecord(true),
+  133: finishRecord(false),
   134: query,
 };

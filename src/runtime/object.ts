@@ -3,7 +3,7 @@
 import { POISON } from '../btf/patch.ts';
 import type { TraceHook } from '../interpreter/interpret.ts';
 import { lineAt } from '../interpreter/interpret.ts';
-import type { RunState } from '../interpreter/machine.ts';
+import { FIRST_HANDLE, type RunState } from '../interpreter/machine.ts';
 import { KIND } from '../isa/code.ts';
 import type { Program } from '../program/program.ts';
 import { contextOf, seesLinkLayer, verdictOf } from '../spec/contexts.ts';
@@ -22,6 +22,7 @@ import { dropRecords } from './helpers-maps.ts';
 import { Clock, type EmbedderHelper, Home, type ProgramEvent, type Redirect, seededRandom } from './home.ts';
 import type { Host } from './host.ts';
 import { interpreter } from './interpreter-engine.ts';
+import { ProgramException } from './kfuncs.ts';
 import { BpfMap, type MapCodecs, type MapSnapshot } from './maps.ts';
 import { type ContextValues, ETHERNET_BYTES, linkLayerFields } from './packet.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
@@ -511,9 +512,20 @@ export class LoadedObject {
     outcome.events = [];
   }
 
+  /** A program that throws returns what its exception callback makes of the cookie, or the cookie. */
+  #afterException({ program, cookie }: ProgramException, request: RunRequest): bigint {
+    const callback = program.exceptionCallback;
+    if (callback === undefined || this.#lastEngine === undefined) return cookie;
+    const handle = BigInt(FIRST_HANDLE + callback);
+    return this.runnable(program, this.#lastEngine).call(handle, [cookie, 0n, 0n, 0n, 0n], request);
+  }
+
   #start(runnable: Runnable, request: RunRequest): bigint {
     try {
       return runnable.run(request);
+    } catch (error) {
+      if (!(error instanceof ProgramException)) throw error;
+      return this.#afterException(error, request);
     } finally {
       dropRecords(this.home);
     }
