@@ -13,6 +13,7 @@ import { emit, type Image } from '../src/jit/image.ts';
 import { bound, settle } from '../src/jit/layout.ts';
 import type { CompileOptions, SiteEncoder } from '../src/jit/target.ts';
 import type { SymbolRef, Unit } from '../src/jit/unit.ts';
+import { x64 } from '../src/jit/x64/target.ts';
 import { link } from '../src/object/link.ts';
 import { load } from '../src/object/load.ts';
 import { createProgram, type Program, type ProgramInput } from '../src/program/program.ts';
@@ -42,7 +43,7 @@ const passes: Candidate = {
   },
 };
 
-const candidates: readonly Candidate[] = [passes, arm64];
+const candidates: readonly Candidate[] = [passes, arm64, x64];
 
 /** Of 10 instructions: 2 loads, 2 stores, 1 branch, every other time 1 call, the rest arithmetic. Only R10 is dereferenced. */
 function synthetic(slots: number): Uint8Array {
