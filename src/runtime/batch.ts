@@ -8,7 +8,7 @@ import { readsUnwritten } from '../program/stack-use.ts';
 import type { ContextSpec } from '../spec/contexts.ts';
 import { verdictOf } from '../spec/contexts.ts';
 import { BpfStopped } from '../util/stopped.ts';
-import { PLACE, type Window } from '../window/window.ts';
+import { FLOOR, PLACE, type Window } from '../window/window.ts';
 import type { BatchRunner } from './engine.ts';
 import type { Home, ProgramEvent, Redirect } from './home.ts';
 import type { BatchCopy, BatchLayout } from './host.ts';
@@ -59,7 +59,8 @@ export class BatchOutcome implements BatchItem {
   readonly #small: Float64Array = new Float64Array(16);
   readonly #names: readonly (string | undefined)[];
   readonly #named = new Map<string, number>();
-  #values: BigUint64Array = new BigUint64Array(0);
+  /** R0s as lower and upper halves: numbers cost nothing to make. */
+  #values: Uint32Array<ArrayBuffer> = new Uint32Array(0);
   #data = 0;
   #end = 0;
   #r0Low = 0;
@@ -122,8 +123,9 @@ export class BatchOutcome implements BatchItem {
     this.#end = end;
     if (this.#each !== undefined) this.#each(this);
     else {
-      if (index >= this.#values.length) this.#grow();
-      if (this.stop === undefined) this.#values[index] = this.r0;
+      if (2 * index >= this.#values.length) this.#grow();
+      this.#values[2 * index] = this.#r0Low;
+      this.#values[2 * index + 1] = this.#r0High;
       if (this.redirect !== undefined) this.#redirects.push({ index, redirect: this.redirect });
       for (const event of this.events) this.#events.push({ index, event });
     }
@@ -131,7 +133,7 @@ export class BatchOutcome implements BatchItem {
   }
 
   #grow(): void {
-    const larger = new BigUint64Array(Math.max(1024, 2 * this.#values.length));
+    const larger = new Uint32Array(Math.max(2048, 2 * this.#values.length));
     larger.set(this.#values);
     this.#values = larger;
   }
@@ -150,7 +152,7 @@ export class BatchOutcome implements BatchItem {
       engine,
       packets: this.index,
       verdicts: Object.fromEntries([...verdicts].sort(([, a], [, b]) => b - a)),
-      r0: this.#each === undefined ? this.#values.slice(0, this.index) : new BigUint64Array(0),
+      r0: this.#each === undefined ? new BigUint64Array(this.#values.slice(0, 2 * this.index).buffer) : new BigUint64Array(0),
       stops: this.#stops,
       firstStop: this.#firstStop,
       redirects: this.#redirects,
@@ -195,13 +197,14 @@ function readsTargets({ code }: Program, spec: ContextSpec): boolean {
   return false;
 }
 
-const TEMPLATE = PLACE.contextEnd - 0x1000;
-const DESCRIPTORS = PLACE.context + 0x1000;
+/** Where a batch's context template, and its descriptors, lie. */
+export const TEMPLATE: number = PLACE.contextEnd - 0x1000;
+export const DESCRIPTORS: number = PLACE.context + 0x1000;
 /** Between two packets, and their alignment: a cache line. */
 const GAP = 64;
 
 /** Offsets in a descriptor; the second half is for __sk_buff only. */
-const D = { data: 0, end: 4, r0: 8, length: 16, protocol: 20, packetType: 24, wireLength: 28 } as const;
+export const DESCRIPTOR = { data: 0, end: 4, r0: 8, length: 16, protocol: 20, packetType: 24, wireLength: 28 } as const;
 const XDP_STRIDE = 16;
 const SKB_STRIDE = 32;
 
@@ -215,15 +218,15 @@ export function batchLayout(
   if (spec?.packet === undefined || !isFreeOfPackets(program, replaced) || readsTargets(program, spec)) return undefined;
   const { data, dataEnd, dataMeta, length } = spec.packet;
   const into = (descriptor: number, offset: number, bytes: 4 | 8 = 4): BatchCopy => ({ descriptor, window: PLACE.context + offset, bytes });
-  const load = dataEnd === data + 4 ? [into(D.data, data, 8)] : [into(D.data, data), into(D.end, dataEnd)];
-  if (dataMeta !== undefined) load.push(into(D.data, dataMeta));
-  if (length !== undefined) load.push(into(D.length, length));
+  const load = dataEnd === data + 4 ? [into(DESCRIPTOR.data, data, 8)] : [into(DESCRIPTOR.data, data), into(DESCRIPTOR.end, dataEnd)];
+  if (dataMeta !== undefined) load.push(into(DESCRIPTOR.data, dataMeta));
+  if (length !== undefined) load.push(into(DESCRIPTOR.length, length));
   const isSkb = spec.name === '__sk_buff';
   if (isSkb) {
     for (const [name, at] of [
-      ['protocol', D.protocol],
-      ['pkt_type', D.packetType],
-      ['wire_len', D.wireLength],
+      ['protocol', DESCRIPTOR.protocol],
+      ['pkt_type', DESCRIPTOR.packetType],
+      ['wire_len', DESCRIPTOR.wireLength],
     ] as const) {
       const field = spec.fields.find((candidate) => candidate.name === name);
       if (field !== undefined && given[name] === undefined) load.push(into(at, field.offset));
@@ -237,8 +240,8 @@ export function batchLayout(
     clear: from === to ? [] : [{ at: PLACE.stackTop - from, bytes: from - to }],
     load,
     store: [],
-    result: D.r0,
-    ...(program.code.kind.includes(KIND.packetLoad) && isSkb ? { legacy: { pointer: D.data, length: D.length } } : {}),
+    result: DESCRIPTOR.r0,
+    ...(program.code.kind.includes(KIND.packetLoad) && isSkb ? { legacy: { pointer: DESCRIPTOR.data, length: DESCRIPTOR.length } } : {}),
   };
 }
 
@@ -279,15 +282,15 @@ export class NativeBatch {
     const { window } = this.#home;
     const data = this.#next;
     const at = DESCRIPTORS + this.#count * this.#layout.stride;
-    window.write(data, bytes);
-    window.setU32(at + D.data, data);
-    window.setU32(at + D.end, data + length);
+    window.bytes.set(bytes, data - FLOOR);
+    window.setU32(at + DESCRIPTOR.data, data);
+    window.setU32(at + DESCRIPTOR.end, data + length);
     if (this.#isSkb) {
       const { protocol, packetType } = linkLayerFields(packet);
-      window.setU32(at + D.length, length);
-      window.setU32(at + D.protocol, protocol);
-      window.setU32(at + D.packetType, packetType);
-      window.setU32(at + D.wireLength, length);
+      window.setU32(at + DESCRIPTOR.length, length);
+      window.setU32(at + DESCRIPTOR.protocol, protocol);
+      window.setU32(at + DESCRIPTOR.packetType, packetType);
+      window.setU32(at + DESCRIPTOR.wireLength, length);
     }
     this.#next = (data + length + 2 * GAP - 1) & -GAP;
     this.#count++;
@@ -303,11 +306,16 @@ export class NativeBatch {
       const until = done + this.#runner.run(DESCRIPTORS + done * stride, count - done);
       for (; done < until; done++) {
         const at = DESCRIPTORS + done * stride;
-        this.#outcome.exit(window.u32(at + D.r0), window.u32(at + D.r0 + 4), window.u32(at + D.data), window.u32(at + D.end));
+        this.#outcome.exit(
+          window.u32(at + DESCRIPTOR.r0),
+          window.u32(at + DESCRIPTOR.r0 + 4),
+          window.u32(at + DESCRIPTOR.data),
+          window.u32(at + DESCRIPTOR.end),
+        );
       }
       if (done === count) break;
       const at = DESCRIPTORS + done * stride;
-      this.#outcome.stopped(this.#runner.stopped(), window.u32(at + D.data), window.u32(at + D.end));
+      this.#outcome.stopped(this.#runner.stopped(), window.u32(at + DESCRIPTOR.data), window.u32(at + DESCRIPTOR.end));
       done++;
     }
     window.zero(PLACE.packet, this.#next - PLACE.packet);
