@@ -218,6 +218,8 @@ class Lowering {
       if (kind === KIND.alu || kind === KIND.movsx || kind === KIND.swap) this.#compute(slot, kind);
       else {
         this.#instruction(slot, kind, entries);
+        const unread = definedBy(code, slot) & ~facts.liveOut[slot]!;
+        if (unread !== 0) for (let r = 0; r < 10; r++) if ((unread >> r) & 1) v.abandon(r);
         walker.step(slot);
       }
     }
@@ -351,6 +353,7 @@ class Lowering {
     const d = code.dst[slot]!;
     const s = code.src[slot]!;
     if (((facts.liveOut[slot]! >> d) & 1) === 0) {
+      v.abandon(d);
       walker.step(slot);
       return;
     }

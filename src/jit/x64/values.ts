@@ -49,6 +49,8 @@ export class Values {
   readonly hi: Int32Array = new Int32Array(REGISTERS);
   /** Registers whose home has a clear upper half, besides those that the facts know. */
   clean = 0;
+  /** Registers whose home holds an older value than the walker speaks of. */
+  stale = 0;
   /** The register whose facts are already those after the instruction at work; -1: none. */
   changing: number = NONE;
   /** Scratch register i holds the home of register `cacheOf[i]` + `cacheOffset[i]`, cut to 32 bits; -1: nothing known. */
@@ -67,6 +69,7 @@ export class Values {
     this.lo[FRAME_POINTER] = 0;
     this.wide[FRAME_POINTER] = 0;
     this.clean = 0;
+    this.stale = 0;
     this.dropCaches();
   }
 
@@ -77,7 +80,7 @@ export class Values {
 
   /** The home of r has a clear upper half. */
   isClean(r: number): boolean {
-    return ((this.clean >> r) & 1) === 1 || (r !== this.changing && this.walker.width[r]! <= 32);
+    return ((this.clean >> r) & 1) === 1 || (r !== this.changing && ((this.stale >> r) & 1) === 0 && this.walker.width[r]! <= 32);
   }
 
   /** The value of r is below 2^32, if its upper half is read at all. */
@@ -96,8 +99,19 @@ export class Values {
 
   /** The walker steps over an instruction that writes r before its code is written. */
   change(r: number): void {
-    if (this.kind[r] === P.home && this.walker.width[r]! <= 32) this.clean |= 1 << r;
+    this.#noteWidth(r);
     this.changing = r;
+  }
+
+  /** The walker steps over an instruction whose result in r nobody reads: the home keeps the old value, which sums may still need. */
+  abandon(r: number): void {
+    this.#noteWidth(r);
+    this.stale |= 1 << r;
+  }
+
+  /** What the walker knows of the value in the home of r holds for as long as it stays there. */
+  #noteWidth(r: number): void {
+    if (this.kind[r] === P.home && ((this.stale >> r) & 1) === 0 && this.walker.width[r]! <= 32) this.clean |= 1 << r;
   }
 
   /** The home of r is about to change: what is computed from it is written now, if anybody needs it. */
@@ -116,6 +130,7 @@ export class Values {
     this.kind[r] = P.home;
     if (isClean) this.clean |= 1 << r;
     else this.clean &= ~(1 << r);
+    this.stale &= ~(1 << r);
   }
 
   #pend(r: number, kind: number, wide: number, hi: number, lo: number): void {
