@@ -5,11 +5,13 @@ import { MAP_HELPERS } from './helpers-maps.ts';
 import { PACKET_HELPERS } from './helpers-packet.ts';
 import { PLAIN_KFUNCS } from './kfuncs.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
+import { SHAPE_HELPERS } from './skb-shape.ts';
 import { TIMER_HELPERS } from './timers.ts';
 
 export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
   ...COMMON_HELPERS,
   ...PACKET_HELPERS,
+  ...SHAPE_HELPERS,
   ...MAP_HELPERS,
   ...TIMER_HELPERS,
   ...DYNPTR_HELPERS,

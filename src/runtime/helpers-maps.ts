@@ -39,6 +39,7 @@ function perfEventOutput(caller: Caller, home: Home): number {
   if (flags >> 52n !== 0n) return EINVAL;
   const cpu = index === 0xffff_ffff ? home.cpu : index;
   if (cpu >= map.maxEntries) return E2BIG;
+  if (home.unread) return ENOENT;
   if (extra > home.packet.length) return EFAULT;
   const packet = home.window.read(home.packet.data, extra);
   const event = new Uint8Array(size + extra);
@@ -67,13 +68,48 @@ function recordsOf(home: Home): Map<number, Reserved> {
 }
 
 const RING_HEADER_BYTES = 8;
+const MAX_RECORD_BYTES = 0x3fff_ffff;
+
+/** Positions in a ring, bytes since it was made. A reader has read everything when the next run begins. */
+interface Ring {
+  consumer: number;
+  producer: number;
+}
+const rings = new WeakMap<BpfMap, Ring>();
+
+function ringOf(map: BpfMap): Ring {
+  let ring = rings.get(map);
+  if (ring === undefined) {
+    ring = { consumer: 0, producer: 0 };
+    rings.set(map, ring);
+  }
+  return ring;
+}
+
+/** Before a run: what the last one sent has been read, where somebody reads. */
+export function readRings(home: Home): void {
+  if (home.unread) return;
+  for (const map of home.maps) {
+    if (map.row.kept !== 'ring') continue;
+    const ring = ringOf(map);
+    ring.consumer = ring.producer;
+  }
+}
+
+/** Moves the producer on by a record of that size; false: the ring is full. [kernel __bpf_ringbuf_reserve] */
+function advance(map: BpfMap, size: number): boolean {
+  const ring = ringOf(map);
+  const bytes = Math.ceil((size + RING_HEADER_BYTES) / 8) * 8;
+  if (size > MAX_RECORD_BYTES || bytes > map.maxEntries || ring.producer + bytes - ring.consumer > map.maxEntries - 1) return false;
+  ring.producer += bytes;
+  return true;
+}
 
 export function reserveRecord(caller: Caller, home: Home): number {
   const map = mapOf(caller, home, 1);
   const size = Number(caller.registers[2]!);
   const open = recordsOf(home);
-  const taken = [...open.values()].reduce((sum, record) => sum + (record.map === map ? record.size + RING_HEADER_BYTES : 0), 0);
-  if (map.row.kept !== 'ring' || caller.registers[3] !== 0n || size === 0 || size + RING_HEADER_BYTES + taken > map.maxEntries) return 0;
+  if (map.row.kept !== 'ring' || caller.registers[3] !== 0n || !advance(map, size)) return 0;
   const at = home.window.allocate(size);
   const region = home.regions.add({ name: `a record of ring ${map.name}`, start: at, end: at + size });
   open.set(at, { map, size, region });
@@ -108,15 +144,16 @@ function output(caller: Caller, home: Home): number {
   const size = u32(caller, 3);
   const data = bytesAt(caller, 2, size).slice();
   if (map.row.kept !== 'ring' || (caller.registers[4]! & ~3n) !== 0n) return EINVAL;
-  if (size + RING_HEADER_BYTES > map.maxEntries) return ERRNO.EAGAIN;
+  if (!advance(map, size)) return ERRNO.EAGAIN;
   home.events.push({ map: map.name, cpu: home.cpu, data });
   return 0;
 }
 
-/** 0: available data, 1: size, 2 and 3: positions of consumer and producer. Everything has been read. */
+/** BPF_RB_AVAIL_DATA, _RING_SIZE, _CONS_POS, _PROD_POS. */
 function query(caller: Caller, home: Home): number {
   const map = mapOf(caller, home, 1);
-  return caller.registers[2] === 1n ? map.maxEntries : 0;
+  const { consumer, producer } = ringOf(map);
+  return [producer - consumer, map.maxEntries, consumer, producer][Number(caller.registers[2])] ?? 0;
 }
 
 /** Lower two bits: what to return where the map has no target. */

@@ -234,42 +234,6 @@ function resizeAtKeeping(home: Home, offset: number, count: number): boolean {
   return true;
 }
 
-function changeTail(caller: Caller, home: Home): number {
-  const { packet } = home;
-  const length = u32(caller, 2);
-  if (caller.registers[3] !== 0n || length < (home.seesLinkLayer ? ETHERNET_BYTES : 1) || packet.data + length > packet.limit)
-    return EINVAL;
-  const end = packet.data + length;
-  if (end > packet.end) home.window.zero(packet.end, end - packet.end);
-  packet.move(packet.meta, packet.data, end);
-  return 0;
-}
-
-function changeHead(caller: Caller, home: Home): number {
-  const { packet } = home;
-  const room = u32(caller, 2);
-  if (caller.registers[3] !== 0n || packet.data - room < packet.start) return EINVAL;
-  home.window.zero(packet.data - room, room);
-  packet.move(packet.data - room, packet.data - room, packet.end);
-  return 0;
-}
-
-/** bpf_skb_adjust_room(skb, len_diff, mode, flags): mode 0 behind the network header, 1 behind the link-layer header. */
-function adjustRoom(caller: Caller, home: Home): number {
-  const difference = i32(caller, 2);
-  const mode = u32(caller, 3);
-  if (mode > 1) return EINVAL;
-  const { packet } = home;
-  const link = home.seesLinkLayer ? ETHERNET_BYTES : 0;
-  const version = packet.length > link ? home.window.slice(packet.data + link, 1)[0]! >> 4 : 0;
-  const network = version === 4 ? 20 : version === 6 ? 40 : 0;
-  if (network === 0) return EOPNOTSUPP;
-  const offset = mode === 1 ? link : link + network;
-  if (Math.abs(difference) > 0xfff) return EFAULT;
-  if (difference < 0) return packet.length + difference >= link + network && resizeAtKeeping(home, offset, -difference) ? 0 : EOPNOTSUPP;
-  return resizeAt(home, offset, difference) ? 0 : ENOMEM;
-}
-
 /** The loopback device: its MTU, and the link-layer header that does not count towards it. */
 const LOOPBACK = { index: 1, mtu: 65_536, header: ETHERNET_BYTES } as const;
 
@@ -343,14 +307,12 @@ export const PACKET_HELPERS: Readonly<Record<number, Implementation>> = {
     return 0;
   },
   34: (_, home) => hashOfFlow(home),
-  38: changeTail,
   39: (caller, home) => (u32(caller, 2) <= home.packet.length ? 0 : ENOMEM),
   40: (caller) => carry(u32(caller, 2)),
   41: (_, home) => {
     home.packet.setField('hash', 0);
     return 0;
   },
-  43: changeHead,
   44: adjustHead,
   46: () => 0,
   47: () => 65534,
@@ -358,7 +320,6 @@ export const PACKET_HELPERS: Readonly<Record<number, Implementation>> = {
     home.packet.setField('hash', u32(caller, 2));
     return 0;
   },
-  50: adjustRoom,
   54: adjustMeta,
   65: adjustTail,
   68: skbLoadBytesRelative,

@@ -96,6 +96,8 @@ export class Home implements MapHome {
   trace: string[] = [];
   events: ProgramEvent[] = [];
   redirect: Redirect | undefined;
+  /** Nobody reads what programs send: rings fill up, perf event arrays have no events. */
+  unread = false;
   programType = 'raw';
 
   constructor(window: Window, options: HomeOptions) {

@@ -18,7 +18,7 @@ import type { MapOptions } from './descriptor.ts';
 import type { Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
 import { type EngineName, engineByName } from './engines.ts';
 import { toHelper } from './helpers.ts';
-import { dropRecords } from './helpers-maps.ts';
+import { dropRecords, readRings } from './helpers-maps.ts';
 import { Clock, type EmbedderHelper, Home, type ProgramEvent, type Redirect, seededRandom } from './home.ts';
 import type { Host } from './host.ts';
 import { interpreter } from './interpreter-engine.ts';
@@ -84,6 +84,8 @@ export interface LoadOptions {
   readonly kfuncs?: Readonly<Record<string, EmbedderHelper>>;
   /** Calls of helpers that nobody supplies: refuse the object (default), or stop the program that comes to one. */
   readonly missingHelpers?: 'refuse' | 'stop';
+  /** Nobody reads ring buffers and perf event arrays: rings fill up, bpf_perf_event_output finds no event. Default: each run's are read. */
+  readonly unread?: boolean;
   /** Default engine of `run`. Default: the interpreter. */
   readonly engine?: EngineName | Engine;
   /** Runs images natively; `node.ts` gives it where there is one. */
@@ -216,6 +218,7 @@ export class LoadedObject {
       clock: this.clock,
       random: typeof random === 'function' ? random : seededRandom(random ?? 1),
     });
+    this.home.unread = options.unread ?? false;
     this.#numbered = [undefined, ...input.programs];
     this.#inner = new Map(input.maps.flatMap(({ name, inner }) => (inner === undefined ? [] : [[name, inner] as const])));
     this.maps = this.#createMaps(input);
@@ -438,6 +441,7 @@ export class LoadedObject {
     home.trace = [];
     home.events = [];
     home.redirect = undefined;
+    readRings(home);
     const { r1, r2 } = this.#place(program, options);
     window.zero(PLACE.stackBottom, PLACE.stackTop - PLACE.stackBottom);
     const state: RunState = {

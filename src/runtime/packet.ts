@@ -1,6 +1,6 @@
 // The packet and the context in the window: placing them before a run, moving the packet's ends during it, reading both back.
 import type { ContextField, ContextSpec } from '../spec/contexts.ts';
-import { BpfError } from '../util/error.ts';
+import { assert, BpfError } from '../util/error.ts';
 import type { Region, Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
 import { encodePlain } from './values.ts';
@@ -42,6 +42,8 @@ export class PacketArea {
   onMove: (() => void) | undefined;
   start: number = PLACE.packet;
   limit: number = PLACE.packetEnd;
+  /** Whether a helper has put an outer header in front. */
+  encapsulated = false;
   meta = 0;
   data = 0;
   end = 0;
@@ -63,6 +65,7 @@ export class PacketArea {
 
   /** Places the packet; [meta, data) is empty. */
   place(bytes: Uint8Array): void {
+    this.encapsulated = false;
     const needs = HEADROOM + bytes.length + TAILROOM;
     let start: number = PLACE.packet;
     if (needs > PLACE.packetEnd - PLACE.packet) {
@@ -81,6 +84,17 @@ export class PacketArea {
     this.window.zero(start, HEADROOM);
     this.window.write(this.data, bytes);
     this.#regions.resize(this.region, this.meta, this.end);
+  }
+
+  /** Makes room for `front` more bytes before the packet and `back` behind it; the packet may move, bytes in the new room are any. */
+  ensureRoom(front: number, back: number): void {
+    if (this.data - front < this.start) {
+      const by = front + HEADROOM;
+      this.window.write(this.meta + by, this.window.read(this.meta, this.end - this.meta));
+      this.move(this.meta + by, this.data + by, this.end + by);
+    }
+    this.limit = Math.max(this.limit, this.end + back);
+    assert(this.start !== PLACE.packet || this.limit <= PLACE.packetEnd, 'room of a packet');
   }
 
   /** Moves the ends; the caller has checked them. Tells the context and the regions. */

@@ -212,6 +212,7 @@ function runRow(subject: Subject, row: Row, engine: EngineName, host: Awaited<Re
       cpus: CPUS,
       clock: 10n ** 12n,
       mapSizes,
+      unread: true,
       ...variables,
       ...(btf === undefined ? {} : { btf }),
     });
