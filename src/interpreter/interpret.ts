@@ -109,7 +109,8 @@ export class Interpreter implements Caller {
     this.registers.fill(0n);
     this.registers[1] = r1;
     this.registers[2] = r2;
-    return this.#enter(state, 0);
+    this.#enter(state, 0);
+    return this.registers[0]!;
   }
 
   /**
@@ -117,15 +118,20 @@ export class Interpreter implements Caller {
    * fuel of the program: each call starts afresh. Returns R0.
    */
   call(entry: number): bigint {
-    const saved = this.#halves.slice(12, 22);
-    const state = this.#own;
-    state.fuel = ROUTINE_FUEL;
-    const result = this.#enter(state, entry);
-    this.#halves.set(saved, 12);
-    return result;
+    this.#callRoutine(entry);
+    return this.registers[0]!;
   }
 
-  #enter(state: RunState, entry: number): bigint {
+  #callRoutine(entry: number): void {
+    const state = this.#own;
+    state.fuel = ROUTINE_FUEL;
+    // Only a routine that is under way has registers to keep.
+    const saved = state.depth === 0 ? undefined : this.#halves.slice(12, 22);
+    this.#enter(state, entry);
+    if (saved !== undefined) this.#halves.set(saved, 12);
+  }
+
+  #enter(state: RunState, entry: number): void {
     const before = this.#state;
     const slot = this.#slot;
     const depth = state.depth;
@@ -140,7 +146,6 @@ export class Interpreter implements Caller {
       this.#state = before;
       this.#slot = slot;
     }
-    return this.registers[0]!;
   }
 
   callback(handle: bigint, r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint): bigint {
@@ -154,7 +159,8 @@ export class Interpreter implements Caller {
     registers[3] = r3;
     registers[4] = r4;
     registers[5] = r5;
-    const result = this.#enter(this.#state, target.start);
+    this.#enter(this.#state, target.start);
+    const result = registers[0]!;
     registers.set(saved);
     return result;
   }
@@ -171,12 +177,15 @@ export class Interpreter implements Caller {
   }
 
   pointer(argument: number, size: number, write: boolean): number {
-    const address = this.registers[argument]!;
-    const pointer = Number(address);
-    if (address > 0xffff_ffffn || !this.#allowed(pointer, size, write)) {
-      this.#fault(this.#slot, address, size, write, ` (argument ${argument} of the call)`);
+    const pointer = this.#halves[2 * argument]! >>> 0;
+    if (this.#halves[2 * argument + 1] !== 0 || !this.#allowed(pointer, size, write)) {
+      this.#fault(this.#slot, this.registers[argument]!, size, write, ` (argument ${argument} of the call)`);
     }
     return pointer;
+  }
+
+  number(argument: number): number {
+    return (this.#halves[2 * argument + 1]! >>> 0) * 2 ** 32 + (this.#halves[2 * argument]! >>> 0);
   }
 
   stop(cause: StopCause, what: string): never {
@@ -233,13 +242,15 @@ export class Interpreter implements Caller {
       callee.call(this);
       return;
     }
-    callee.check?.(this);
+    const entry = callee.enter(this);
     const routines = this.#routines;
     assert(routines !== undefined, 'a routine needs the interpreter that runs it');
-    const to = routines.registers;
-    const from = this.registers;
-    for (let i = 1; i <= 5; i++) to[i] = from[i]!;
-    from[0] = routines.call(callee.entry);
+    const to = routines.#halves;
+    const from = this.#halves;
+    for (let half = 2; half < 12; half++) to[half] = from[half]!;
+    routines.#callRoutine(entry);
+    from[0] = to[0]!;
+    from[1] = to[1]!;
   }
 
   #loop(entry: number): void {

@@ -13,6 +13,8 @@ export interface Caller {
    * live regions, machine code only that they are in the window. Stops the program otherwise.
    */
   pointer(argument: number, size: number, write: boolean): number;
+  /** Register `argument` as a number: exact below 2^53. */
+  number(argument: number): number;
   /** Calls the function of the program that `handle` names, in a frame of its own. */
   callback(handle: bigint, r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint): bigint;
   stop(cause: StopCause, what: string): never;
@@ -20,10 +22,11 @@ export interface Caller {
 
 export type HelperFunction = (caller: Caller) => void;
 
-/** What a call reaches: a function of the host, or a runtime routine by its entry slot, with what makes sure of its arguments first. */
+/** What a call reaches: a function of the host, or a runtime routine: `enter` makes sure of its arguments, and gives the slot to
+ * enter it at. */
 export type Callee =
   | { readonly kind: 'host'; readonly call: HelperFunction }
-  | { readonly kind: 'routine'; readonly entry: number; readonly check?: HelperFunction };
+  | { readonly kind: 'routine'; readonly enter: (caller: Caller) => number };
 
 /** Code handles (what lddw func gives, what callx takes) are 256 + the subprogram's index: smaller numbers are helper ids. */
 export const FIRST_HANDLE = 256;

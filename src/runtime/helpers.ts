@@ -23,9 +23,8 @@ export function bytesAt(caller: Caller, argument: number, size: number, write = 
 }
 
 export function mapOf(caller: Caller, home: Home, argument: number): BpfMap {
-  const address = caller.registers[argument]!;
-  const map = address > 0xffff_ffffn ? undefined : home.mapAt(Number(address));
-  if (map === undefined) caller.stop('helper', `argument ${argument} = 0x${address.toString(16)} is no map`);
+  const map = home.mapAt(caller.number(argument));
+  if (map === undefined) caller.stop('helper', `argument ${argument} = 0x${caller.registers[argument]!.toString(16)} is no map`);
   return map;
 }
 
@@ -226,11 +225,12 @@ export function toHelper(home: Home, implementation: Implementation): HelperFunc
   };
 }
 
-/** What a routine's arguments must be, checked before it runs: the key and the value that the map's own sizes ask for. */
-export function checkMapCall(home: Home, id: number): HelperFunction {
+/** For `Callee.enter`: makes sure of the key and the value that the map's own sizes ask for; gives the routine for this kind of map. */
+export function enterMapRoutine(home: Home, id: number, entry: number): (caller: Caller) => number {
   return (caller) => {
     const map = mapOf(caller, home, 1);
     caller.pointer(2, map.keySize, false);
     if (id === 2) caller.pointer(3, map.valueSize, false);
+    return id === 1 ? map.lookupEntry : entry;
   };
 }

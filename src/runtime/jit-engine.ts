@@ -474,6 +474,10 @@ class JitCaller implements Caller {
     return pointer;
   }
 
+  number(argument: number): number {
+    return Number(this.registers[argument]!);
+  }
+
   callback(handle: bigint, r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint): bigint {
     const saved = this.registers.slice();
     const result = this.#object.callback(handle, [r1, r2, r3, r4, r5]);

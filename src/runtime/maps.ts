@@ -1,11 +1,11 @@
 // A map as JavaScript sees it: its storage lies in the window, and every access goes through the routine that programs use.
-import { type MapTypeRow, mapTypeName, mapTypeRow, STORE } from '../spec/maps.ts';
+import { lookupRoutine, type MapTypeRow, mapTypeName, mapTypeRow, STORE } from '../spec/maps.ts';
 import { assert, BpfError } from '../util/error.ts';
 import type { Region, Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
 import { DESCRIPTOR, DESCRIPTOR_BYTES, isReadOnly, layoutOf, type MapLayout, type MapOptions } from './descriptor.ts';
 import { type HiddenField, hide } from './hidden-fields.ts';
-import type { Routines } from './routines.ts';
+import { type Routines, routineEntry } from './routines.ts';
 import { plainCodec, type ValueCodec } from './values.ts';
 
 /** What maps share: one per loaded object. */
@@ -54,6 +54,8 @@ export class BpfMap {
   /** Pointer to the first value of an array. */
   readonly storage: number;
   readonly row: MapTypeRow;
+  /** Slot of the routine that looks its elements up. */
+  readonly lookupEntry: number;
   readonly #home: MapHome;
   readonly #layout: MapLayout;
   readonly #key: ValueCodec;
@@ -79,6 +81,9 @@ export class BpfMap {
     this.maxEntries = row.kept === 'events' && options.maxEntries === 0 ? home.cpus : options.maxEntries;
     this.flags = options.flags;
     this.row = row;
+    const lookup = routineEntry(lookupRoutine(options) ?? 'map_lookup');
+    assert(lookup !== undefined, 'a routine for lookups');
+    this.lookupEntry = lookup;
     this.#home = home;
     this.#key = codecs.key ?? plainCodec(options.keySize, `key of map ${options.name}`);
     this.#value = codecs.value ?? plainCodec(options.valueSize, `value of map ${options.name}`);
