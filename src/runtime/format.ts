@@ -6,6 +6,8 @@ const utf8 = new TextDecoder();
 const EINVAL = -22;
 /** Longest string that %s prints, bytes. */
 const STRING_LIMIT = 512;
+/** Widest field. */
+const MAX_WIDTH = 512;
 
 const CONVERSION = /%([-+ #0]*)(\d*)(?:\.(\d+))?(hh|h|ll|l|z)?(%|p(?:[iI][46]|[BsSxKf])?|[a-zA-Z])/g;
 
@@ -28,7 +30,7 @@ export function formatText(window: Window, format: Uint8Array, next: () => bigin
         return '';
       }
       const converted = convert(window, what, value, length, flags, precision);
-      if (converted === undefined) {
+      if (converted === undefined || Number(width) > MAX_WIDTH) {
         failed = true;
         return '';
       }

@@ -22,6 +22,13 @@ export function bytesAt(caller: Caller, argument: number, size: number, write = 
   return size === 0 ? new Uint8Array(0) : caller.window.slice(pointer, size);
 }
 
+/** The string at that argument without its end, at most `limit` bytes. */
+function stringAt(caller: Caller, argument: number, limit: number): Uint8Array {
+  const text = caller.window.string(caller.pointer(argument, 1, false), limit);
+  caller.pointer(argument, Math.min(text.length + 1, limit), false);
+  return text;
+}
+
 export function mapOf(caller: Caller, home: Home, argument: number): BpfMap {
   const map = home.mapAt(caller.number(argument));
   if (map === undefined) caller.stop('helper', `argument ${argument} = 0x${caller.registers[argument]!.toString(16)} is no map`);
@@ -146,8 +153,7 @@ function loop(caller: Caller): number {
 function compareStrings(caller: Caller): number {
   const size = u32(caller, 2);
   const a = bytesAt(caller, 1, size);
-  const other = Number(caller.registers[3]! & 0xffff_ffffn);
-  const b = caller.window.string(other, size);
+  const b = size === 0 ? a : stringAt(caller, 3, size);
   for (let i = 0; i < size; i++) {
     const left = a[i]!;
     const right = b[i] ?? 0;
@@ -199,7 +205,7 @@ export const COMMON_HELPERS: Readonly<Record<number, Implementation>> = {
     const size = u32(caller, 2);
     const out = bytesAt(caller, 1, size, true);
     const bytes = u32(caller, 5);
-    const format = caller.window.string(Number(caller.registers[3]! & 0xffff_ffffn), 4096);
+    const format = stringAt(caller, 3, 4096);
     const text = printFrom(caller, format, words(caller, 4, bytes));
     if (typeof text === 'number') return text;
     const encoded = new TextEncoder().encode(text);

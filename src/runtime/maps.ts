@@ -343,7 +343,9 @@ export class BpfMap {
       return;
     }
     let at = Number(routines.call('map_next', this.pointer, 0));
-    while (at !== 0) {
+    for (let left = 2 * this.#layout.capacity; at !== 0; left--) {
+      // A chain that a program made a ring has no end.
+      if (left < 0) throw new BpfError('map/damaged', { in: 'option', name: this.name }, `map ${this.name} has more elements than room`);
       const key = window.read(at, this.keySize);
       const valueOffset = this.#layout.valueOffset - (this.#layout.store === STORE.hash4 ? 4 : 8);
       yield [key, at + valueOffset];

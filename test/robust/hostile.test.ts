@@ -7,6 +7,7 @@ import { parse } from '../../src/asm/parse.ts';
 import { KIND } from '../../src/isa/code.ts';
 import { createProgram, type Program } from '../../src/program/program.ts';
 import { LoadedObject, type LoadOptions } from '../../src/runtime/object.ts';
+import { BpfError } from '../../src/util/error.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { FLOOR, PLACE } from '../../src/window/window.ts';
 import { ENGINES, type RobustEngine } from './engines.ts';
@@ -265,6 +266,35 @@ for (const under of ENGINES) {
       assert.ok(window.end > before);
     }
     assert.equal(under.harm(), undefined);
+  });
+
+  // The interpreter does not let a program write there.
+  test(`${under.name}: chains of a map that a program made a ring`, { skip: !under.isMachine }, () => {
+    for (const keySize of [4, 8, 16]) {
+      const maps = [{ ...{ name: `m${keySize}`, type: 1, keySize, valueSize: 8 }, ...{ maxEntries: 4, flags: 0 } }];
+      // The key and the value lie on the stack. A node's first word is the next one; of 4-byte keys the second is the key.
+      const valueOffset = keySize === 4 ? 8 : 8 + keySize;
+      const lookup = `r1 = map[m${keySize}]\nr2 = r10\nr2 += -16\n`;
+      const text = `*(u64 *)(r10 - 16) = 1\n*(u64 *)(r10 - 8) = 0\n${lookup}r3 = r10\nr3 += -16\nr4 = 0\ncall 2\n${lookup}call 1
+        if r0 == 0 goto out\nr1 = r0\nr1 += -${valueOffset}\n*(u32 *)(r1 + 0) = r1\nr2 = -2\n*(u32 *)(r1 + 4) = r2
+        *(u32 *)(r1 + 8) = r2\n${lookup}call 1\nr6 = r0\n${lookup}call 3\nr0 = r6\nout:\nexit\n`;
+      const { bytes } = parse(text, 'ring', 1);
+      using object = new LoadedObject(
+        { name: 'ring', programs: [createProgram({ name: 'ring', bytes, maps })], maps },
+        { engine: under.engine, host: under.host },
+      );
+      const started = performance.now();
+      const result = outcome(() => object.programs['ring']!.run());
+      assert.ok('r0' in result || result.reason === 'fault');
+      // Walked to an end, or damaged; never without end.
+      const map = object.maps[`m${keySize}`]!;
+      try {
+        assert.ok([...map.entriesBytes()].length <= 2 * 5);
+      } catch (error) {
+        assert.ok(error instanceof BpfError && error.code === 'map/damaged', String(error));
+      }
+      assert.ok(performance.now() - started < 5000);
+    }
   });
 
   test(`${under.name}: frames, depth, handles and fuel`, () => {

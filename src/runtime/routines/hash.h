@@ -65,6 +65,9 @@ PART u32 same_bytes(u64 a, u64 b, u32 size)
 	return !(size & 1) || *AT(u8, a) == *AT(u8, b);
 }
 
+/* Machine code counts no fuel here, and a hostile program can make a chain a ring: no walk takes more steps. */
+#define MAX_STEPS 0x100000u
+
 INLINE u64 find_4(const struct map *m, u64 key)
 {
 	u32 wanted = *AT(u32, key);
@@ -72,7 +75,8 @@ INLINE u64 find_4(const struct map *m, u64 key)
 	u32 index = wanted * GOLDEN_32;
 	asm("%0 >>= %1" : "+w"(index) : "w"(m->shift));
 	u32 at = AT(u32, m->buckets)[index];
-	NOUNROLL while (at) {
+	u32 left = MAX_STEPS;
+	NOUNROLL while (at && left--) {
 		if (AT(struct node, at)->hash == wanted)
 			return at;
 		at = AT(struct node, at)->next;
@@ -84,7 +88,8 @@ INLINE u64 find_8(const struct map *m, u64 key)
 {
 	u64 wanted = *AT(u64, key);
 	u32 at = *AT(u32, bucket(m, hash_8(wanted)));
-	NOUNROLL while (at) {
+	u32 left = MAX_STEPS;
+	NOUNROLL while (at && left--) {
 		if (*AT(u64, at + 8) == wanted)
 			return at;
 		at = AT(struct node, at)->next;
@@ -129,11 +134,16 @@ PART u32 same_key(u64 node, u64 key, u32 size)
 	return *AT(u32, node + 8) == (size & ~PREFIX) && same_prefix(node + 12, key + 4, size & ~PREFIX);
 }
 
-PART u64 walk(u64 link, u64 key, u32 tag, u32 size)
+PART u64 walk(u64 link, u64 key, u32 tag, u32 key_size)
 {
-	NOUNROLL for (;;) {
+	/* The steps left stand below the size, and the compiler must not part them: there is no register for both. */
+	u64 size = (u64)key_size << 32 | MAX_STEPS;
+	NOUNROLL for (;; size--) {
 		u32 at = *AT(u32, link);
-		if (!at || (AT(struct node, at)->hash == tag && (!size || same_key(at, key, size))))
+		asm volatile("" : "+r"(size));
+		if (!at || !(u32)size)
+			return link;
+		if (AT(struct node, at)->hash == tag && (!(size >> 32) || same_key(at, key, size >> 32)))
 			return link;
 		link = *AT(volatile u32, link);
 	}
@@ -156,11 +166,14 @@ PART u32 find_prefix(const struct map *m, u64 key, u32 bits)
 	return *AT(u32, walk(bucket(m, hash), key, hash >> 32, PREFIX | bits));
 }
 
+/* BPF_MAP_TYPE_LPM_TRIE takes at most 256 bytes of data. */
+#define MAX_PREFIX 2048
+
 /* The element with the longest prefix that the key has; only lengths that occur are tried. */
 PART u32 find_longest(const struct map *m, u64 key)
 {
 	u32 bits = *AT(u32, key), node;
-	if (bits > 8 * (m->key_size - 4))
+	if (bits > 8 * (m->key_size - 4) || bits > MAX_PREFIX)
 		return 0;
 	NOUNROLL for (;; bits--) {
 		if (AT(u32, m->lengths)[bits]) {

@@ -156,15 +156,16 @@ PART void unlink(struct map *m, u64 link)
 PART void evict(struct map *m)
 {
 	u64 node;
+	u32 left = 16 * MAX_STEPS;
 	NOUNROLL for (;;) {
 		u32 hand = m->hand;
 		if (hand >= m->used)
 			hand = 0;
 		m->hand = hand + 1;
 		node = (u64)m->storage + hand * m->stride;
-		if (node == m->extra)
+		if (node == m->extra && left--)
 			continue;
-		if (!*AT(u64, node + m->value_offset - 8))
+		if (!left-- || !*AT(u64, node + m->value_offset - 8))
 			break;
 		*AT(u64, node + m->value_offset - 8) = 0;
 	}
