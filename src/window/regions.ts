@@ -92,11 +92,21 @@ export class Regions {
     this.#changed();
   }
 
-  /** Moves an end or the start, within the room it has between its neighbours. */
+  /** Moves the region, to anywhere that is free. */
   resize(region: Region, start: number, end: number): void {
     if (region.start === start && region.end === end) return;
+    const list = this.#list;
+    const at = list.indexOf(region);
+    assert(at >= 0, 'the region is live');
     region.start = start;
     region.end = end;
+    const follows = at === 0 || list[at - 1]!.start <= start;
+    const precedes = at + 1 === list.length || start <= list[at + 1]!.start;
+    if (!follows || !precedes) {
+      list.splice(at, 1);
+      this.#changed();
+      list.splice(this.#after(start), 0, region);
+    }
     this.#changed();
   }
 

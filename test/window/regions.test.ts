@@ -49,6 +49,12 @@ test('regions come, move and go', () => {
   assert.ok(!regions.find(100, 1, false, false));
   regions.resize(packet, 90, 110);
   assert.ok(regions.find(90, 20, true, false));
+  const wall = regions.add({ name: 'a wall', start: 500, end: 600, writable: false });
+  regions.resize(packet, 700, 710);
+  assert.ok(regions.find(700, 10, true, false) && regions.find(500, 100, false, false) && !regions.find(90, 1, false, false));
+  regions.resize(packet, 90, 110);
+  assert.ok(regions.find(90, 20, true, false) && regions.find(599, 1, false, false) && !regions.find(700, 1, false, false));
+  regions.remove(wall);
   regions.remove(packet);
   assert.ok(!regions.find(95, 1, false, false));
   assert.throws(() => regions.remove(packet));
