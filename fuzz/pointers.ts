@@ -137,8 +137,11 @@ class Writer {
       }
       case 7:
       case 8:
-      case 9:
         this.accesses();
+        return;
+      case 9:
+        if (r.oneIn(3)) this.recompose();
+        else this.accesses();
         return;
       case 10: {
         const d = this.number();
@@ -208,6 +211,34 @@ class Writer {
         this.kinds[register] = undefined;
       } else this.kinds[register] = { low: Math.min(here.low, there.low), high: Math.max(here.high, there.high) };
     }
+  }
+
+  /** Bytes of neighbouring places put together, in either order, often as many as a load has. */
+  recompose(): void {
+    const { r } = this;
+    const p = this.pointer();
+    const { low, high } = this.kinds[p]!;
+    const bytes = r.pick([2, 2, 3, 4, 4, 5, 6, 7, 8]);
+    const room = MEMORY - high - bytes;
+    if (room < 0) return;
+    const offset = r.below(room + low + 1) - low;
+    const d = this.number();
+    const t = this.number();
+    if (d === t || d === p || t === p) return;
+    const isBig = r.oneIn(2);
+    const w = bytes <= 4 && r.oneIn(2) ? 'w' : 'r';
+    const order = Array.from({ length: bytes }, (_, i) => i);
+    if (r.oneIn(2)) order.reverse();
+    order.forEach((i, nth) => {
+      const at = r.oneIn(20) ? i ^ 1 : i;
+      const to = nth === 0 ? d : t;
+      const place = offset + (at < bytes ? at : i);
+      this.put(`r${to} = *(u8 *)(r${p} ${place < 0 ? '-' : '+'} ${Math.abs(place)})`);
+      const by = 8 * (isBig ? bytes - 1 - i : i);
+      if (by > 0) this.put(`${w}${to} <<= ${by}`);
+      if (r.oneIn(25)) this.put(`*(u8 *)(r9 + ${r.below(MEMORY)}) = r${this.number()}`);
+      if (nth > 0) this.put(`${w}${d} ${r.pick(['|=', '|=', '|=', '^=', '+='])} ${w}${t}`);
+    });
   }
 
   condition(goal: string): void {

@@ -4,10 +4,11 @@ import { HOLDS, type Walker } from '../../program/facts.ts';
 import { assert } from '../../util/error.ts';
 import { enc, LSL } from './encode.ts';
 import { addSubImmediate, bitmask32, bitmask64, bitmaskHigh, bitmaskLow } from './immediates.ts';
+import { V } from './kinds.ts';
 import { branchCond, compareNotZero, compareZero, testNotZero, testZero } from './labels.ts';
 import { cond, ZR } from './registers.ts';
 import { extendedOperand, found, shiftedOperand } from './select.ts';
-import { V, type Values } from './values.ts';
+import type { Values } from './values.ts';
 
 /** Condition codes by COND; `set` compares with TST. */
 const CODE: Uint8Array = new Uint8Array(16);

@@ -6,7 +6,8 @@ import { definedBy, type Facts, REGISTERS } from '../../program/facts.ts';
 import { Columns } from '../../util/columns.ts';
 import type { Plan } from '../plan.ts';
 import { FIRST_SCRATCH, FRAME, LAST_SCRATCH } from './abi.ts';
-import { NONE, type Values } from './values.ts';
+import { NONE } from './kinds.ts';
+import type { Values } from './values.ts';
 
 const SCRATCHES = LAST_SCRATCH - FIRST_SCRATCH + 1;
 /** Slots of loop bodies that are looked at, per slot of the program: nested loops stay linear. */

@@ -31,11 +31,12 @@ import { Branches } from './branches.ts';
 import { Edges } from './edges.ts';
 import { enc, LSL, UXTW, UXTX } from './encode.ts';
 import { addSubImmediate } from './immediates.ts';
+import { NONE, V } from './kinds.ts';
 import { addressOf, branch, branchCond, branchLink, callSymbol, moveSymbol, testNotZero, testZero } from './labels.ts';
 import { Memory } from './memory.ts';
 import { cond, LR, SP, ZR } from './registers.ts';
 import { arithmetic, byteSwap, signExtend, zeroExtend } from './select.ts';
-import { NONE, V, Values } from './values.ts';
+import { Values } from './values.ts';
 
 const CALLEE_SAVED = 0x3c0;
 const R10 = 10;
@@ -331,6 +332,7 @@ class Lowering {
       const kind = code.kind[slot]!;
       if (kind === KIND.second) continue;
       asm.mark(slot);
+      v.slot = slot;
       v.pinned = 0;
       if (this.#fuel && this.program.fuelCost[slot] !== 0) this.#checkFuel(slot, this.program.fuelCost[slot]!);
       if (kind === KIND.branch) return this.#branch(slot, block);
@@ -518,7 +520,14 @@ class Lowering {
       case KIND.load: {
         const size = log2(code.size[slot]!);
         v.live = after | (1 << s);
-        this.memory.locate(walker, s, code.offset[slot]!, size, this.#isShared(slot, s));
+        const waits = this.#waits(slot, d);
+        if (!waits) v.flushLoads();
+        this.memory.locate(walker, s, code.offset[slot]!, size, waits || this.#isShared(slot, s));
+        const { place } = this.memory;
+        if (waits && place.index === NONE) {
+          v.rename(d, v.createLoad(place.base, place.displacement, 1 << size, false, 0, slot));
+          return;
+        }
         v.live = after;
         const target = (facts.liveOut[slot]! >> d) & 1 ? v.claim(d) : ZR;
         this.memory.load(size, code.op[slot] === 1, target);
@@ -528,6 +537,7 @@ class Lowering {
       case KIND.store: {
         const size = log2(code.size[slot]!);
         v.live = after | (1 << d) | (code.x[slot] === 1 ? 1 << s : 0);
+        v.flushLoads();
         const value = code.x[slot] === 1 ? v.of[s]! : v.constant(code.imm[slot]! >> 31, code.imm[slot]!);
         v.pinned = code.x[slot] === 1 ? 0 : this.memory.storing();
         const rt = this.#storeOperand(value, size, walker, code.x[slot] === 1 ? s : -1);
@@ -537,6 +547,7 @@ class Lowering {
       }
       case KIND.loadAcquire: {
         v.live = after | (1 << s);
+        v.flushLoads();
         this.memory.locate(walker, s, code.offset[slot]!, -1, true);
         v.live = after;
         const target = v.claim(d);
@@ -547,6 +558,7 @@ class Lowering {
       }
       case KIND.storeRelease: {
         v.live = after | (1 << d) | (1 << s);
+        v.flushLoads();
         const rt = code.size[slot] === 8 ? v.operand(v.of[s]!) : v.lower(v.of[s]!);
         this.memory.locate(walker, d, code.offset[slot]!, -1, true);
         this.asm.word(enc.stlr(log2(code.size[slot]!), rt, this.memory.place.base));
@@ -673,6 +685,24 @@ class Lowering {
     return v.lower(value);
   }
 
+  /** A narrow load whose value is next shifted or put together with another: its neighbours may follow. */
+  #waits(slot: number, d: number): boolean {
+    const { code, facts } = this;
+    if (code.size[slot]! > 2 || code.op[slot] === 1 || ((facts.liveOut[slot]! >> d) & 1) === 0) return false;
+    const end = Math.min(slot + LOOKAHEAD, facts.flow.starts[facts.flow.blockOf[slot]! + 1]!);
+    for (let next = slot + 1; next < end; next++) {
+      const kind = code.kind[next]!;
+      const reads = code.dst[next] === d || (code.src[next] === d && (code.x[next] === 1 || kind === KIND.load));
+      if (!reads || kind === KIND.second) continue;
+      if (kind === KIND.load && code.src[next] !== d) return false;
+      if (kind !== KIND.alu) return false;
+      const op = code.op[next]!;
+      if (op === ALU.lsh) return code.x[next] === 0 && code.dst[next] === d && (code.imm[next]! & 7) === 0;
+      return op === ALU.or && code.x[next] === 1;
+    }
+    return false;
+  }
+
   /** Another access near the pointer in Rr follows before it changes: a base for both pays. */
   #isShared(slot: number, r: number): boolean {
     const { code, facts } = this;
@@ -699,6 +729,7 @@ class Lowering {
     const compares = op === ATOMIC.cmpxchg;
     const size = log2(code.size[slot]!);
     v.live = after | (1 << d) | (1 << s) | (compares ? 1 : 0);
+    v.flushLoads();
     if (compares) v.settle(1);
     v.pinned = compares ? 1 << v.home[0]! : 0;
     const value = size === 3 ? v.operand(v.of[s]!) : v.lower(v.of[s]!);
@@ -728,6 +759,7 @@ class Lowering {
     const size = log2(code.size[slot]!);
     const indirect = code.op[slot] === 1;
     v.live = after | (indirect ? 1 << s : 0);
+    v.flushLoads();
     // x15 to x17 are nobody's between sites.
     const index = indirect ? v.lower(v.of[s]!) : NONE;
     v.live = after;
@@ -857,6 +889,7 @@ class Lowering {
     const index = walker.lo[1]!;
     const map = this.program.maps[index]!;
     v.live = after | (1 << 2);
+    v.flushLoads();
     this.memory.locate(walker, 2, 0, 2, false);
     v.live = after;
     const key = v.scratch();

@@ -4,8 +4,9 @@ import type { Walker } from '../../program/facts.ts';
 import { HOLDS } from '../../program/facts.ts';
 import { FRAME, WINDOW } from './abi.ts';
 import { enc, UXTW, UXTX } from './encode.ts';
+import { NONE, V } from './kinds.ts';
 import { ZR } from './registers.ts';
-import { MAX_BASE_OFFSET, NONE, V, type Values } from './values.ts';
+import { MAX_BASE_OFFSET, type Values } from './values.ts';
 
 /** Where `locate` found a place: [base, #displacement], or [base, index] where index is not NONE. */
 export interface Place {

@@ -3,8 +3,9 @@
 import { ALU, SWAP } from '../../isa/code.ts';
 import { ASR, LSL, LSR, ROR, SXTB, SXTH, SXTW, UXTB, UXTH, UXTW } from './encode.ts';
 import { bitmask32, bitmask64 } from './immediates.ts';
+import { NONE, V } from './kinds.ts';
 import { ZR } from './registers.ts';
-import { NONE, V, type Values } from './values.ts';
+import type { Values } from './values.ts';
 
 /** What `shiftedOperand` and `extendedOperand` found: a register, shift type or extend option, and amount. */
 export const found: { register: number; how: number; amount: number } = { register: 0, how: 0, amount: 0 };
@@ -70,6 +71,9 @@ const sourceWidth = (v: Values, n: number, sf: number): number => (sf === 1 ? v.
 export function shiftLeft(v: Values, n: number, by: number, sf: number, upperLive: boolean): number {
   const bits = sf === 1 ? 64 : 32;
   if (by === 0) return sf === 1 ? n : zeroExtend(v, n, upperLive);
+  if (isLoad(v, n) && dies(v, n) && v.s[n]! + 8 * v.n[n]! + by <= bits) {
+    return v.createLoad(v.a[n]!, v.lo[n]!, v.n[n]!, v.sf[n] === 1, v.s[n]! + by, v.hi[n]!);
+  }
   if (v.isPending(n)) {
     const s = v.s[n]!;
     const length = v.n[n]!;
@@ -247,6 +251,32 @@ export function extendedOperand(v: Values, n: number, sf: number): boolean {
 /** Program registers that need a value after the instruction at work; its own operands excluded. */
 let after = 0;
 const dies = (v: Values, n: number): boolean => (v.users[n]! & after) === 0;
+
+const isLoad = (v: Values, n: number): boolean => v.isPending(n) && v.kind[n] === V.load;
+
+/** The wide load that two waiting narrow ones make up when their bits are put together; -1: they do not. */
+function joined(v: Values, x: number, y: number): number {
+  if (!isLoad(v, x) || !isLoad(v, y) || v.a[x] !== v.a[y] || !dies(v, x) || !dies(v, y)) return -1;
+  const low = v.s[x]! < v.s[y]! ? x : y;
+  const high = low === x ? y : x;
+  const bytes = v.n[low]! + v.n[high]!;
+  if (v.s[low]! + 8 * v.n[low]! !== v.s[high]! || bytes > 8) return -1;
+  const slot = Math.min(v.hi[x]!, v.hi[y]!);
+  const isSingle = (n: number): boolean => v.n[n] === 1;
+  const isLittle = (isSingle(low) || v.sf[low] === 0) && (isSingle(high) || v.sf[high] === 0);
+  if (isLittle && v.lo[low]! + v.n[low]! === v.lo[high]) return v.createLoad(v.a[x]!, v.lo[low]!, bytes, false, v.s[low]!, slot);
+  const isBig = (isSingle(low) || v.sf[low] === 1) && (isSingle(high) || v.sf[high] === 1);
+  if (isBig && v.lo[high]! + v.n[high]! === v.lo[low]) return v.createLoad(v.a[x]!, v.lo[high]!, bytes, true, v.s[low]!, slot);
+  return -1;
+}
+
+/** A waiting load that is shifted and nobody else's: loaded now, the shift is left to whoever takes the value in. */
+function loaded(v: Values, n: number): number {
+  if (!isLoad(v, n) || v.s[n] === 0 || !dies(v, n)) return n;
+  const bytes = v.n[n]!;
+  const plain = v.createLoad(v.a[n]!, v.lo[n]!, bytes, v.sf[n] === 1, 0, v.hi[n]!);
+  return field(v, V.ubfiz, 1, v.register(plain), v.s[n]!, 8 * bytes, 8 * bytes, v.s[n]! + 8 * bytes);
+}
 
 /** An operand that can be taken in, of two: the one that nothing else needs rather than the other. */
 function swapForShift(v: Values, x: number, y: number, sf: number, logical: boolean): boolean {
@@ -525,9 +555,13 @@ function remainder(v: Values, x: number, power: number, sf: number, upperLive: b
 }
 
 function both(v: Values, x: number, y: number, sf: number, kind: number): number {
-  const rotated = rotation(v, x, y, sf);
+  const wide = joined(v, x, y);
+  if (wide >= 0) return wide;
+  const left = loaded(v, x);
+  const right = x === y ? left : loaded(v, y);
+  const rotated = rotation(v, left, right, sf);
   if (rotated >= 0) return rotated;
-  return kind === V.add ? add(v, x, y, sf) : logic(v, kind, x, y, sf);
+  return kind === V.add ? add(v, left, right, sf) : logic(v, kind, left, right, sf);
 }
 
 function shiftBy(v: Values, kind: number, x: number, y: number, sf: number): number {

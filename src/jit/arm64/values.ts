@@ -4,64 +4,25 @@
 // operands, copies cost nothing, and what is never needed is never written.
 import { assert } from '../../util/error.ts';
 import type { Assembler } from '../assembler.ts';
-import { FIRST_SCRATCH, FRAME, FRAME_POINTER, HOME, LAST_LEAF_SCRATCH, LAST_SCRATCH, LEAF_HOME, WINDOW } from './abi.ts';
+import {
+  FIRST_SCRATCH,
+  FRAME,
+  FRAME_POINTER,
+  HOME,
+  LAST_LEAF_SCRATCH,
+  LAST_SCRATCH,
+  LEAF_HOME,
+  STOP_REASON,
+  STOP_SLOT,
+  WINDOW,
+} from './abi.ts';
 import { enc, LSL, UXTX } from './encode.ts';
 import { addSubImmediate, moveImmediate } from './immediates.ts';
+import { NONE, V } from './kinds.ts';
 import { moveSymbol } from './labels.ts';
 import { ZR } from './registers.ts';
+import { wordOf } from './write.ts';
 
-/** What a value is: `placed`, or an instruction. Operands in the order of the fields `a`, `b`, `c`. */
-export const V = {
-  placed: 0,
-  /** hi:lo. */
-  constant: 1,
-  /** Of symbol number lo. */
-  symbol: 2,
-  /** R10 + lo, as a pointer. */
-  frame: 3,
-  /** Bits [s, s+n) of a, unsigned; signed: then cut to 32 bits unless sf. */
-  ubfx: 4,
-  sbfx: 5,
-  /** The low n bits of a, shifted left by s. */
-  ubfiz: 6,
-  sbfiz: 7,
-  /** Low half (or all) of a:b >> s. */
-  extr: 8,
-  /** a + lo, lo sign-extended. */
-  addImm: 9,
-  /** a op bitmask `lo`. */
-  andImm: 10,
-  orrImm: 11,
-  eorImm: 12,
-  /** a op (b shifted: type s, by n). Operation in this order: see `BINARY`. */
-  add: 13,
-  sub: 14,
-  and: 15,
-  bic: 16,
-  orr: 17,
-  orn: 18,
-  eor: 19,
-  eon: 20,
-  /** a op (b extended: option s, shifted left by n). */
-  addExt: 21,
-  subExt: 22,
-  /** c + a * b; c - a * b. */
-  madd: 23,
-  msub: 24,
-  /** The same of 32-bit a and b, 64-bit c. */
-  umaddl: 25,
-  umsubl: 26,
-  smaddl: 27,
-  lslv: 28,
-  lsrv: 29,
-  asrv: 30,
-  udiv: 31,
-  sdiv: 32,
-  rev16: 33,
-  rev: 34,
-} as const;
-
-export const NONE = 255;
 /** Bytes between a pointer and an address computed from another one: far less than the guards around the window. */
 export const MAX_BASE_OFFSET = 0x4000;
 const REGISTERS = 10;
@@ -109,6 +70,10 @@ export class Values {
   place: Uint8Array;
   /** Program registers with this value. */
   users: Uint16Array;
+  /** Loads that may be pending, at most. */
+  pendingLoads = 0;
+  /** Slot at work. */
+  slot = 0;
   /** Sites that have been written between fixed instructions. */
   symbolMoves = 0;
   readonly #words = new Int32Array(4);
@@ -172,6 +137,7 @@ export class Values {
       this.holder[this.home[r]!] = r;
     }
     this.#count = REGISTERS;
+    this.pendingLoads = 0;
     // R10 as a value is R10 + 0.
     const frame = this.create(V.frame, 1, NONE, NONE, NONE, 0, 0, 0, 0, 32);
     this.of[REGISTERS] = frame;
@@ -394,6 +360,11 @@ export class Values {
   /** The machine register that holds value n, which is written now if it is pending. Pins it. */
   register(n: number): number {
     let m = this.place[n]!;
+    if (m === NONE && this.kind[n] === V.load) {
+      // Of several that fault the first one must.
+      this.#loadsBefore(this.hi[n]!);
+      m = this.place[n]!;
+    }
     if (m === NONE) {
       m = this.#choose(n);
       this.write(n, m);
@@ -420,6 +391,81 @@ export class Values {
       if (this.kind[n] === V.constant && this.lo[n] === 0) return ZR;
     }
     return this.register(n);
+  }
+
+  /**
+   * Narrow loads may wait for their neighbours, to become one wide load with them. Nothing that writes memory, leaves the block or can
+   * fault itself may be written before this has been called.
+   */
+  flushLoads(): void {
+    if (this.pendingLoads === 0) return;
+    this.#loadsBefore(Number.MAX_SAFE_INTEGER);
+    this.pendingLoads = 0;
+  }
+
+  #loadsBefore(slot: number): void {
+    const pinned = this.pinned;
+    for (;;) {
+      let first = -1;
+      for (let mask = this.live; mask !== 0; mask &= mask - 1) {
+        const n = this.of[31 - Math.clz32(mask & -mask)]!;
+        if (this.place[n] !== NONE || this.kind[n] !== V.load || this.hi[n]! >= slot) continue;
+        if (first === -1 || this.hi[n]! < this.hi[first]!) first = n;
+      }
+      if (first === -1) break;
+      const m = this.#choose(first);
+      if (this.place[first] !== NONE) continue;
+      this.write(first, m);
+      this.put(first, m);
+    }
+    this.pinned = pinned;
+  }
+
+  /** A load that waits: `bytes` at machine register `base` + displacement. */
+  createLoad(base: number, displacement: number, bytes: number, isBig: boolean, shift: number, slot: number): number {
+    const n = this.create(V.load, isBig ? 1 : 0, base, NONE, NONE, shift, bytes, displacement, slot, 64);
+    this.width[n] = shift + 8 * bytes;
+    this.low[n] = Math.min(32, shift + 8 * bytes);
+    this.pendingLoads++;
+    return n;
+  }
+
+  /** By the widest loads that fit, from low addresses up. */
+  #writeLoad(n: number, d: number): void {
+    const asm = this.asm;
+    const bytes = this.n[n]!;
+    const isBig = this.sf[n] === 1;
+    const shift = this.s[n]!;
+    asm.mark(this.hi[n]!);
+    let base = this.a[n]!;
+    if (base === d && (bytes & (bytes - 1)) !== 0) {
+      this.move(1, STOP_REASON, base);
+      base = STOP_REASON;
+    }
+    const sf = bytes > 4 ? 1 : 0;
+    for (let done = 0; done < bytes; ) {
+      const size = 31 - Math.clz32(bytes - done);
+      const to = done === 0 ? d : STOP_SLOT;
+      this.#loadPart(size, to, base, this.lo[n]! + done);
+      if (isBig && size === 1) asm.word(enc.rev16(0, to, to));
+      else if (isBig && size > 1) asm.word(enc.rev(size - 2, to, to));
+      if (done > 0 && isBig) asm.word(enc.orrReg(sf, d, STOP_SLOT, d, LSL, 8 << size));
+      else if (done > 0) asm.word(enc.orrReg(sf, d, d, STOP_SLOT, LSL, 8 * done));
+      done += 1 << size;
+    }
+    asm.mark(this.slot);
+    if (shift > 0) asm.word(enc.ubfm(1, d, d, -shift & 63, 63 - shift));
+  }
+
+  #loadPart(size: number, to: number, base: number, displacement: number): void {
+    const asm = this.asm;
+    if (displacement >= 0 && (displacement & ((1 << size) - 1)) === 0 && displacement >> size <= 4095) {
+      asm.word(enc.ldrImm(size, to, base, displacement));
+    } else if (displacement >= -256 && displacement <= 255) asm.word(enc.ldur(size, to, base, displacement));
+    else {
+      this.addConstant(1, STOP_REASON, base, displacement);
+      asm.word(enc.ldrImm(size, to, STOP_REASON, 0));
+    }
   }
 
   #choose(n: number): number {
@@ -507,6 +553,7 @@ export class Values {
     this.pinned = 0;
     const live = this.live;
     this.live |= mask;
+    this.flushLoads();
     let left = mask & 0x3ff;
     while (left !== 0) {
       let progress = false;
@@ -600,11 +647,9 @@ export class Values {
     const asm = this.asm;
     const sf = this.sf[n]!;
     const a = this.a[n]!;
-    const b = this.b[n]!;
     const s = this.s[n]!;
     const amount = this.n[n]!;
     const lo = this.lo[n]!;
-    const top = sf === 1 ? 63 : 31;
     switch (this.kind[n]) {
       case V.constant:
         this.#writeConstant(n, d);
@@ -622,100 +667,14 @@ export class Values {
         else asm.word(enc.ubfm(wide, d, a, s, s + amount - 1));
         return;
       }
-      case V.sbfx:
-        asm.word(enc.sbfm(sf, d, a, s, s + amount - 1));
-        return;
-      case V.ubfiz: {
-        const wide = s + amount > 32 ? 1 : 0;
-        asm.word(enc.ubfm(wide, d, a, -s & (wide === 1 ? 63 : 31), amount - 1));
-        return;
-      }
-      case V.sbfiz:
-        asm.word(enc.sbfm(sf, d, a, -s & top, amount - 1));
-        return;
-      case V.extr:
-        asm.word(enc.extr(sf, d, a, b, s));
-        return;
       case V.addImm:
         this.addConstant(sf, d, a, lo);
         return;
-      case V.andImm:
-        asm.word(enc.andImm(sf, d, a, lo));
-        return;
-      case V.orrImm:
-        asm.word(enc.orrImm(sf, d, a, lo));
-        return;
-      case V.eorImm:
-        asm.word(enc.eorImm(sf, d, a, lo));
-        return;
-      case V.add:
-        asm.word(enc.addReg(sf, d, a, b, s, amount));
-        return;
-      case V.sub:
-        asm.word(enc.subReg(sf, d, a, b, s, amount));
-        return;
-      case V.and:
-        asm.word(enc.andReg(sf, d, a, b, s, amount));
-        return;
-      case V.bic:
-        asm.word(enc.bicReg(sf, d, a, b, s, amount));
-        return;
-      case V.orr:
-        asm.word(enc.orrReg(sf, d, a, b, s, amount));
-        return;
-      case V.orn:
-        asm.word(enc.ornReg(sf, d, a, b, s, amount));
-        return;
-      case V.eor:
-        asm.word(enc.eorReg(sf, d, a, b, s, amount));
-        return;
-      case V.eon:
-        asm.word(enc.eonReg(sf, d, a, b, s, amount));
-        return;
-      case V.addExt:
-        asm.word(enc.addExt(sf, d, a, b, s, amount));
-        return;
-      case V.subExt:
-        asm.word(enc.subExt(sf, d, a, b, s, amount));
-        return;
-      case V.madd:
-        asm.word(enc.madd(sf, d, a, b, this.c[n]!));
-        return;
-      case V.msub:
-        asm.word(enc.msub(sf, d, a, b, this.c[n]!));
-        return;
-      case V.umaddl:
-        asm.word(enc.umaddl(d, a, b, this.c[n]!));
-        return;
-      case V.umsubl:
-        asm.word(enc.umsubl(d, a, b, this.c[n]!));
-        return;
-      case V.smaddl:
-        asm.word(enc.smaddl(d, a, b, this.c[n]!));
-        return;
-      case V.lslv:
-        asm.word(enc.lslv(sf, d, a, b));
-        return;
-      case V.lsrv:
-        asm.word(enc.lsrv(sf, d, a, b));
-        return;
-      case V.asrv:
-        asm.word(enc.asrv(sf, d, a, b));
-        return;
-      case V.udiv:
-        asm.word(enc.udiv(sf, d, a, b));
-        return;
-      case V.sdiv:
-        asm.word(enc.sdiv(sf, d, a, b));
-        return;
-      case V.rev16:
-        asm.word(enc.rev16(sf, d, a));
-        return;
-      case V.rev:
-        asm.word(enc.rev(sf, d, a));
+      case V.load:
+        this.#writeLoad(n, d);
         return;
       default:
-        assert(false, `value of kind ${this.kind[n]} has no place and no instruction`);
+        asm.word(wordOf(this, n, d));
     }
   }
 

@@ -117,6 +117,17 @@ test('neighbours meet over arithmetic between them', () => {
   assert.equal(outcome.kind, 'exit');
 });
 
+test('bytes that are put together are one load', () => {
+  const little = 'r2 = *(u8 *)(r1 + 1); r2 <<= 8; r0 = *(u8 *)(r1 + 0); r0 |= r2; r2 = *(u8 *)(r1 + 2); r2 <<= 16; r0 |= r2';
+  expectCode(`${little}; r2 = *(u8 *)(r1 + 3); r2 <<= 24; r0 |= r2`, 'add x6, x28, w1, uxtw; ldr w0, [x6]');
+  expectCode('r2 = *(u8 *)(r1 + 6); r2 <<= 8; r0 = *(u8 *)(r1 + 7); r0 |= r2', 'add x6, x28, w1, uxtw; ldrh w0, [x6, #6]; rev16 w0, w0');
+  // A store in between may change one of them.
+  expectCode(
+    'r0 = *(u8 *)(r1 + 1); *(u8 *)(r3 + 0) = 0; r2 = *(u8 *)(r1 + 2); r2 <<= 8; r0 |= r2',
+    'add x6, x28, w1, uxtw; ldrb w0, [x6, #1]; strb wzr, [x28, w3, uxtw]; ldrb w7, [x6, #2]; orr x0, x0, x7, lsl #8',
+  );
+});
+
 test('a loop keeps the address of what it does not change', () => {
   expectCode(
     'r0 = *(u32 *)(r1 + 4); r3 = 4; l:; r2 = *(u32 *)(r1 + 8); r0 += r2; r3 += -1; if r3 != 0 goto l',
