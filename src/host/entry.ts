@@ -18,6 +18,10 @@ const MAX_STACK_WORDS = 64;
 /** Fuel of a program that has none: more than any machine gets through. */
 const ENDLESS = 2 ** 62;
 
+/** A 64-bit number as halves and as a whole: arithmetic on bigints would cost more than a short program. */
+const whole = new BigUint64Array(1);
+const halves = new Uint32Array(whole.buffer);
+
 /** Placed code and the halves of its address. */
 interface Code {
   readonly room: Room;
@@ -66,12 +70,15 @@ export class NativeExecutable implements Executable {
   }
 
   get r0(): bigint {
-    return (BigInt(this.r0High) << 32n) | BigInt(this.r0Low);
+    halves[0] = this.r0Low;
+    halves[1] = this.r0High;
+    return whole[0]!;
   }
 
   get fuelLeft(): number {
-    const { activation } = this.#thunks[this.window.host.depth]!;
-    return Number(BigInt.asIntN(64, activation.longs[A.fuelTotal / 8]!)) + (activation.words[H.fuelEnd / 4]! | 0);
+    const { words } = this.#thunks[this.window.host.depth]!;
+    const rest = (words[A.fuelTotal / 4 + 1]! | 0) * 2 ** 32 + words[A.fuelTotal / 4]!;
+    return rest + (words[H.fuelEnd / 4]! | 0);
   }
 
   setFuel(slots: number): void {

@@ -58,6 +58,10 @@ export class BatchOutcome implements BatchItem {
   /** Of R0s 0 to 15 whose lower half has a name. */
   readonly #small: Float64Array = new Float64Array(16);
   readonly #names: readonly (string | undefined)[];
+  /** Of other R0s the last one, and how often it has come in a row since it was counted. */
+  #lastLow = 0;
+  #lastHigh = 0;
+  #lastCount = 0;
   readonly #named = new Map<string, number>();
   /** R0s as lower and upper halves: numbers cost nothing to make. */
   #values: Uint32Array<ArrayBuffer> = new Uint32Array(0);
@@ -99,12 +103,23 @@ export class BatchOutcome implements BatchItem {
     this.#r0Low = r0Low;
     this.#r0High = r0High;
     if (r0Low < 16 && this.#names[r0Low] !== undefined) this.#small[r0Low]!++;
+    else if (r0Low === this.#lastLow && r0High === this.#lastHigh) this.#lastCount++;
     else {
-      let name = verdictOf(this.#type, r0Low | 0) ?? `r0 = ${this.r0}`;
-      if (this.#named.size >= MAX_VALUES && !this.#named.has(name)) name = 'others';
-      this.#named.set(name, (this.#named.get(name) ?? 0) + 1);
+      this.#countLast();
+      this.#lastLow = r0Low;
+      this.#lastHigh = r0High;
+      this.#lastCount = 1;
     }
     this.#finish(data, end);
+  }
+
+  #countLast(): void {
+    if (this.#lastCount === 0) return;
+    const r0 = (BigInt(this.#lastHigh) << 32n) | BigInt(this.#lastLow);
+    let name = verdictOf(this.#type, this.#lastLow | 0) ?? `r0 = ${r0}`;
+    if (this.#named.size >= MAX_VALUES && !this.#named.has(name)) name = 'others';
+    this.#named.set(name, (this.#named.get(name) ?? 0) + this.#lastCount);
+    this.#lastCount = 0;
   }
 
   stopped(error: BpfStopped, data: number, end: number): void {
@@ -143,6 +158,7 @@ export class BatchOutcome implements BatchItem {
   }
 
   result(engine: string, loop: BatchResult['loop']): BatchResult {
+    this.#countLast();
     const verdicts = new Map(this.#named);
     for (const [r0, count] of this.#small.entries()) {
       const name = this.#names[r0];

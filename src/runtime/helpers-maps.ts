@@ -136,7 +136,8 @@ function release(home: Home, at: number, size: number, region: Region): void {
 
 /** What a stopped or careless program has left reserved. */
 export function dropRecords(home: Home): void {
-  for (const [at, { size, region }] of [...recordsOf(home)]) release(home, at, size, region);
+  const left = recordsOf(home);
+  if (left.size > 0) for (const [at, { size, region }] of [...left]) release(home, at, size, region);
 }
 
 function output(caller: Caller, home: Home): number {

@@ -447,8 +447,12 @@ export class LoadedObject {
     const state: RunState = {
       fuel: limit,
       deadline: Number.POSITIVE_INFINITY,
-      now: () => performance.now(),
-      ...{ tailCalls: 0, depth: 0, packet: packet.data, packetLength: packet.length, instructions: 0 },
+      now,
+      tailCalls: 0,
+      depth: 0,
+      packet: packet.data,
+      packetLength: packet.length,
+      instructions: 0,
     };
     packet.onMove = () => {
       state.packet = packet.data;
@@ -456,11 +460,12 @@ export class LoadedObject {
       runnable.packetMoved?.();
     };
     const { trace, coverage } = options;
-    const r0 = this.#start(runnable, {
-      ...{ r1, r2, state, timeoutMs: options.timeoutMs ?? this.#options.timeoutMs ?? 0 },
-      ...(trace === undefined ? {} : { trace }),
-      ...(coverage === undefined ? {} : { hits: coverage }),
-    });
+    const request: RunRequest = { r1, r2, state, timeoutMs: options.timeoutMs ?? this.#options.timeoutMs ?? 0 };
+    const watched =
+      trace === undefined && coverage === undefined
+        ? request
+        : { ...request, ...(trace === undefined ? {} : { trace }), ...(coverage === undefined ? {} : { hits: coverage }) };
+    const r0 = this.#start(runnable, watched);
     return { r0, state };
   }
 
@@ -468,17 +473,21 @@ export class LoadedObject {
     if (this.#batching) {
       throw new BpfError('runtime/batch', { in: 'program', program: program.name }, 'a batch of this object is under way');
     }
-    const engine = this.engine(options.engine ?? this.#options.engine ?? 'auto');
-    this.#lastEngine = engine;
-    const runnable = this.runnable(program, engine);
+    const { engine, runnable } = this.#choose(program, options.engine ?? this.#options.engine ?? 'auto');
     const outcome = new BatchOutcome(program.type, this.home.window, options.each);
     this.#batching = true;
     try {
       const loop = this.#nativeBatch(program, runnable, options, outcome);
+      const limit = this.#fuel(options.fuel);
+      // One object for all packets.
+      const alone: { -readonly [key in keyof RunOptions]: RunOptions[key] } = { ...options };
       for (const packet of packets) {
         if (loop?.add(packet) === true) continue;
         loop?.flush();
-        this.#runAlone(program, runnable, packet, options, outcome);
+        this.#fireTimers();
+        this.#lastEngine = engine;
+        alone.packet = packet;
+        this.#runAlone(program, runnable, limit, alone, outcome);
       }
       loop?.flush();
       return outcome.result(engine.name, loop === undefined ? 'javascript' : 'native');
@@ -490,8 +499,9 @@ export class LoadedObject {
   /** Undefined: these packets are run one by one. */
   #nativeBatch(program: Program, runnable: Runnable, options: BatchOptions, outcome: BatchOutcome): NativeBatch | undefined {
     const { ctx, timeoutMs = this.#options.timeoutMs ?? 0 } = options;
-    if (runnable.batch === undefined || timeoutMs > 0 || ctx instanceof Uint8Array) return undefined;
     const { home } = this;
+    // Timers may fire between two packets.
+    if (runnable.batch === undefined || timeoutMs > 0 || ctx instanceof Uint8Array || home.timers.all.size > 0) return undefined;
     const replaced = (id: number): boolean => this.#options.helpers?.[id] !== undefined;
     const layout = batchLayout(program, contextOf(program.type), ctx ?? {}, replaced);
     if (layout === undefined) return undefined;
@@ -502,10 +512,9 @@ export class LoadedObject {
     return new NativeBatch(home, runnable.batch(layout, fuel), layout, seesLinkLayer(program.type), outcome);
   }
 
-  #runAlone(program: Program, runnable: Runnable, packet: Uint8Array, options: BatchOptions, outcome: BatchOutcome): void {
+  #runAlone(program: Program, runnable: Runnable, limit: number, options: RunOptions, outcome: BatchOutcome): void {
     const { home } = this;
-    const limit = this.#fuel(options.fuel);
-    const r0 = orStopped(() => this.#execute(program, runnable, limit, { ...options, packet }).r0);
+    const r0 = orStopped(() => this.#execute(program, runnable, limit, options).r0);
     outcome.redirect = home.redirect;
     outcome.events = home.events;
     outcome.traced(home.trace);
@@ -607,6 +616,7 @@ export class LoadedObject {
   }
 }
 
+const now = (): number => performance.now();
 /** Interface index of the loopback device, which BPF_PROG_TEST_RUN runs on too. */
 const LOOPBACK = 1;
 /** Zeros that a program gets as its context where its type has none that we know. */

@@ -31,6 +31,14 @@ export function linkLayerFields(bytes: Uint8Array): { readonly protocol: number;
   return { protocol, packetType };
 }
 
+const fields = new WeakMap<ContextSpec, ReadonlyMap<string, ContextField>>();
+
+function fieldOf(spec: ContextSpec, name: string): ContextField | undefined {
+  let known = fields.get(spec);
+  if (known === undefined) fields.set(spec, (known = new Map(spec.fields.map((field) => [field.name, field]))));
+  return known.get(name);
+}
+
 /** Bytes that a program has as its packet; `meta` <= `data` <= `end`, all pointers within [start, limit). */
 export class PacketArea {
   readonly window: Window;
@@ -124,7 +132,7 @@ export class PacketArea {
     const bytes = Math.ceil(spec.bytes / 8) * 8;
     window.zero(PLACE.context, bytes);
     for (const [name, value] of Object.entries(values)) {
-      const field = spec.fields.find((candidate) => candidate.name === name);
+      const field = fieldOf(spec, name);
       if (field === undefined) {
         const names = spec.fields.map((candidate) => candidate.name).join(', ');
         throw new BpfError(
@@ -150,6 +158,10 @@ export class PacketArea {
   #setField(field: ContextField, value: ContextValues[string], what: string): void {
     const at = PLACE.context + field.offset;
     const count = field.count ?? 1;
+    if (field.bytes === 4 && count === 1 && typeof value === 'number' && value >>> 0 === value) {
+      this.window.setU32(at, value);
+      return;
+    }
     const out = new Uint8Array(field.bytes * count);
     if (Array.isArray(value)) {
       if (value.length > count)
@@ -211,12 +223,12 @@ export class PacketArea {
   }
 
   field(name: string): number {
-    const field = this.spec?.fields.find((candidate) => candidate.name === name);
+    const field = this.spec === undefined ? undefined : fieldOf(this.spec, name);
     return field === undefined ? 0 : this.window.u32(PLACE.context + field.offset);
   }
 
   setField(name: string, value: number): void {
-    const field = this.spec?.fields.find((candidate) => candidate.name === name);
+    const field = this.spec === undefined ? undefined : fieldOf(this.spec, name);
     if (field !== undefined) this.window.setU32(PLACE.context + field.offset, value);
   }
 }

@@ -208,9 +208,14 @@ export class Window {
     assert(this.has(pointer, bytes), 'zeroing outside the window');
     const at = pointer - FLOOR;
     // Filling shared memory byte by byte is slow.
-    const words = (at & 7) === 0 ? bytes >>> 3 : 0;
-    this.#words.fill(0, at / 8, at / 8 + words);
-    this.bytes.fill(0, at + 8 * words, at + bytes);
+    const first = Math.ceil(at / 8);
+    const last = Math.floor((at + bytes) / 8);
+    if (last <= first) this.bytes.fill(0, at, at + bytes);
+    else {
+      this.bytes.fill(0, at, 8 * first);
+      this.#words.fill(0, first, last);
+      this.bytes.fill(0, 8 * last, at + bytes);
+    }
   }
 
   u32(pointer: number): number {
