@@ -44,6 +44,45 @@ export class Edges {
     this.#budget = SCANS * code.slots;
   }
 
+  /**
+   * Control runs on into block `to`, and nothing from earlier code jumps there. If it is a loop, computes what it would compute in every
+   * turn: bases of pointers that it leaves alone, places of its atomic operations in the frame.
+   */
+  prepare(to: number): void {
+    const v = this.#v;
+    if (this.#isSeen[to] === 1 || this.#plan.loopEnd[to]! < 0) return;
+    const keeps = this.#keeps(to);
+    if (keeps === 0) return;
+    let room = v.lastScratch - FIRST_SCRATCH - 3;
+    const code = this.#code;
+    const { starts } = this.#facts.flow;
+    const { order, position, loopEnd } = this.#plan;
+    for (let at = position[to]!; at <= loopEnd[to]!; at++) {
+      for (let slot = starts[order[at]!]!; slot < starts[order[at]! + 1]!; slot++) {
+        const kind = code.kind[slot]!;
+        const isLoad = kind === KIND.load;
+        if (!isLoad && kind !== KIND.store && kind !== KIND.atomic) continue;
+        const r = isLoad ? code.src[slot]! : code.dst[slot]!;
+        const isFrame = r === REGISTERS - 1;
+        const of = isFrame ? FRAME : v.home[r]!;
+        const offset = isFrame ? code.offset[slot]! : 0;
+        // The frame has an address of its own; a lone access at a pointer needs none.
+        if (((keeps >> of) & 1) === 0 || (isFrame ? kind !== KIND.atomic : code.offset[slot] === 0 && kind !== KIND.atomic)) continue;
+        if (room <= 0 || this.#has(of, offset)) continue;
+        v.writeBase(v.scratch(), of, offset, this.#confined);
+        room--;
+      }
+    }
+  }
+
+  #has(of: number, offset: number): boolean {
+    const v = this.#v;
+    for (let base = FIRST_SCRATCH; base <= v.lastScratch; base++) {
+      if (v.baseOf[base] === of && v.baseOffset[base] === offset) return true;
+    }
+    return false;
+  }
+
   /** The edge to block `to` leaves here; `isEntered`: its code stands already. */
   leave(to: number, isEntered: boolean): void {
     if (isEntered) this.#repair(to);

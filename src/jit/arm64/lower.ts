@@ -334,7 +334,11 @@ class Lowering {
       asm.mark(slot);
       v.slot = slot;
       v.pinned = 0;
-      if (this.#fuel && this.program.fuelCost[slot] !== 0) this.#checkFuel(slot, this.program.fuelCost[slot]!);
+      if (this.#fuel && this.program.fuelCost[slot] !== 0) {
+        v.live = facts.liveIn[slot]!;
+        v.flushLoads();
+        this.#checkFuel(slot, this.program.fuelCost[slot]!);
+      }
       if (kind === KIND.branch) return this.#branch(slot, block);
       if (kind === KIND.jump) {
         return this.#runOn(this.#plan.takenTo[block]!, this.#plan.next[block]!);
@@ -365,6 +369,7 @@ class Lowering {
     const live = this.facts.liveIn[this.facts.flow.starts[to]!]!;
     this.v.live = live;
     this.v.settle(live);
+    if (to === next) this.#edges.prepare(to);
     this.#edges.leave(to, this.#isBound(to));
     if (to !== next) branch(this.asm, this.#labelOf(to));
   }
@@ -425,6 +430,7 @@ class Lowering {
       v.live = liveOn;
       return true;
     }
+    if (on === next) this.#edges.prepare(on);
     this.#edges.leave(on, this.#isBound(on));
     if (on !== next) branch(asm, this.#labelOf(on));
     return false;
