@@ -1,7 +1,7 @@
 // Size of our code against the kernel's: the whole image for the benchmark objects of the corpora, in instructions on arm64, in bytes on
 // x86-64.
 //
-//   node dist/bench/size.js [--target x64] [--version v4] [--listing NAME]
+//   node dist/bench/size.js [--target x64] [--version v4] [--listing NAME [--fuel]]
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { compile } from '../src/jit/compile.ts';
@@ -20,7 +20,7 @@ interface KernelSize {
 
 const folder = new URL('../../../shared/corpora/bench/', import.meta.url);
 const { values } = parseArgs({
-  options: { listing: { type: 'string' }, target: { type: 'string', default: 'arm64' }, version: { type: 'string', default: 'v3' } },
+  options: { listing: { type: 'string' }, fuel: { type: 'boolean', default: false }, target: { type: 'string', default: 'arm64' }, version: { type: 'string', default: 'v3' } },
 });
 if (!existsSync(folder)) {
   console.error(`no corpora at ${folder.pathname}: nothing to compare with`);
@@ -57,7 +57,7 @@ for (const [name, versions] of Object.entries(kernel)) {
   count++;
   console.log(`${name.padEnd(10)} ${columns(theirs, plain, theirs)} ${columns(undefined, fuelled, theirs - KERNEL_FRAME)}`);
   if (values.listing === name) {
-    const shown = image(program, { fuel: false });
+    const shown = image(program, { fuel: values.fuel });
     console.log(printListing(shown, listingOf(program, shown, target)));
   }
 }
