@@ -20,7 +20,12 @@ interface KernelSize {
 
 const folder = new URL('../../../shared/corpora/bench/', import.meta.url);
 const { values } = parseArgs({
-  options: { listing: { type: 'string' }, fuel: { type: 'boolean', default: false }, target: { type: 'string', default: 'arm64' }, version: { type: 'string', default: 'v3' } },
+  options: {
+    listing: { type: 'string' },
+    fuel: { type: 'boolean', default: false },
+    target: { type: 'string', default: 'arm64' },
+    version: { type: 'string', default: 'v3' },
+  },
 });
 if (!existsSync(folder)) {
   console.error(`no corpora at ${folder.pathname}: nothing to compare with`);

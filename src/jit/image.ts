@@ -69,6 +69,9 @@ export function emit(settled: Settled): Image {
       case FORM.indirect:
         length = target.emitIndirect(addresses[goal]!, bytes, at);
         break;
+      case FORM.padding:
+        length = target.emitPadding!(shift[site + 1]! - shift[site]!, bytes, at);
+        break;
       default:
         length = target.emitValue(operand, addresses[goal]!, bytes, at);
     }

@@ -16,13 +16,13 @@ import type { Address, LayoutOptions, SiteEncoder } from './target.ts';
 import type { SiteKind, Unit } from './unit.ts';
 
 /** What became of a site. `short` and `long` are labels', the next three calls'. */
-export const FORM = { short: 0, long: 1, direct: 2, veneer: 3, indirect: 4, value: 5 } as const;
+export const FORM = { short: 0, long: 1, direct: 2, veneer: 3, indirect: 4, value: 5, padding: 6 } as const;
 export type Form = keyof typeof FORM;
 
 /** More walks than any program met so far has needed; see above. */
 export const PATIENCE = 24;
 
-const REFERS = { label: 0, call: 1, value: 2 } as const satisfies Record<SiteKind['refers'], number>;
+const REFERS = { label: 0, call: 1, value: 2, padding: 3 } as const satisfies Record<SiteKind['refers'], number>;
 
 /** A unit with the lengths that its sites can have, wherever it comes to lie. */
 export interface Bounded {
@@ -107,7 +107,8 @@ export function bound(unit: Unit, target: SiteEncoder, addresses: readonly Addre
     if (refers[kind] === REFERS.label) {
       assert(siteTarget[site]! < unit.labels, 'a label that the unit does not have');
       length = long[kind]!;
-    } else {
+    } else if (refers[kind] === REFERS.padding) length = siteOperand[site]! - 1;
+    else {
       const symbol = siteTarget[site]!;
       if (refers[kind] === REFERS.call) {
         callSites[symbol]!++;
@@ -168,6 +169,7 @@ export function settle(bounded: Bounded, base: Address): Settled {
 /** What a walk reads and writes. */
 interface Draft {
   readonly bounded: Bounded;
+  readonly base: Address;
   readonly columns: Columns;
   /** From the base to each symbol, bytes; infinite where no direct call can go. */
   readonly distance: Float64Array;
@@ -188,6 +190,7 @@ function newDraft(bounded: Bounded, base: Address): Draft {
   for (let site = 0; site < sites; site++) {
     const kind = siteKind[site]!;
     if (cols.refers[kind] === REFERS.value) form[site] = FORM.value;
+    else if (cols.refers[kind] === REFERS.padding) form[site] = FORM.padding;
     else if (options.forceLong === true && cols.refers[kind] === REFERS.label && cols.long[kind] !== cols.short[kind])
       form[site] = FORM.long;
   }
@@ -196,6 +199,7 @@ function newDraft(bounded: Bounded, base: Address): Draft {
   const granule = Math.max(1, ...calls.map((site) => site.granule));
   return {
     bounded,
+    base,
     columns: cols,
     distance: Float64Array.from(addresses, (address) =>
       forced || ((address.lo - base.lo) & (granule - 1)) !== 0 ? Number.POSITIVE_INFINITY : distanceBetween(base, address),
@@ -212,8 +216,8 @@ function newDraft(bounded: Bounded, base: Address): Draft {
 function walk(draft: Draft): void {
   const { unit, longest, veneerLength } = draft.bounded;
   const { refers, short, long, least, most } = draft.columns;
-  const { sites, siteAt, siteKind, siteTarget } = unit;
-  const { distance, shift, form, veneerAt, noVeneer } = draft;
+  const { sites, siteAt, siteKind, siteOperand, siteTarget } = unit;
+  const { base, distance, shift, form, veneerAt, noVeneer } = draft;
   veneerAt.fill(-1);
   let sum = 0;
   for (let site = 0; site < sites; site++) {
@@ -235,7 +239,8 @@ function walk(draft: Draft): void {
         form[site] = FORM.indirect;
         sum += longest[site]!;
       }
-    } else sum += longest[site]!;
+    } else if (refers[kind] === REFERS.padding) sum += -(base.lo + siteAt[site]! + sum) & (siteOperand[site]! - 1);
+    else sum += longest[site]!;
   }
   shift[sites] = sum;
   draft.codeBytes = unit.code.length + sum;

@@ -60,6 +60,8 @@ export interface SiteEncoder {
   emitIndirect(address: Address, out: Uint8Array, at: number): number;
   emitVeneer(address: Address, out: Uint8Array, at: number): number;
   emitValue(operand: number, value: Address, out: Uint8Array, at: number): number;
+  /** `length` bytes that do nothing, for a `padding` site. */
+  emitPadding?(length: number, out: Uint8Array, at: number): number;
 }
 
 export interface Target extends SiteEncoder {

@@ -21,9 +21,10 @@ export interface SiteKind {
   /**
    * label: a place in this image, short form while in reach, else long, for good;
    * call: a symbol, direct while in reach, else through a veneer or indirect in place;
-   * value: a symbol's value moved to a register, length known once the symbol is.
+   * value: a symbol's value moved to a register, length known once the symbol is;
+   * padding: to nothing, as many bytes as bring what follows to a multiple of the operand (a power of 2, at most 128).
    */
-  readonly refers: 'label' | 'call' | 'value';
+  readonly refers: 'label' | 'call' | 'value' | 'padding';
   /** Bytes of the short or direct form. */
   readonly short: number;
   /** Bytes of the long form (labels); equal to `short`: the only form, which reaches everywhere. Calls and values ask the target. */

@@ -4,9 +4,10 @@ import { AssertionFailure, assert } from '../../util/error.ts';
 import type { Assembler } from '../assembler.ts';
 import type { SiteEncoder } from '../target.ts';
 import type { SiteKind } from '../unit.ts';
+import { NOPS } from './encode.ts';
 
 /** Numbers of the rows of `sites`. */
-export const SITE = { jmp: 0, callLocal: 1, jcc: 2, lea: 3, call: 4, value: 5 } as const;
+export const SITE = { jmp: 0, callLocal: 1, jcc: 2, lea: 3, call: 4, value: 5, padding: 6 } as const;
 
 /** Displacements count from the end of the instruction [SDM2 JMP], which is where `bias` stands. */
 function relative(name: string, refers: SiteKind['refers'], bits: 8 | 32, short: number, long: number): SiteKind {
@@ -20,6 +21,7 @@ const sites: readonly SiteKind[] = [
   relative('lea', 'label', 32, 7, 7),
   relative('call', 'call', 32, 5, 5),
   { name: 'value', refers: 'value', short: 5, long: 5, min: 0, max: 0, granule: 1, bias: 0 },
+  { name: 'padding', refers: 'padding', short: 0, long: 0, min: 0, max: 0, granule: 1, bias: 0 },
 ];
 
 /** Of indirect calls and veneers: neither R10 nor R11 holds anything across a call [SysV-x64 3.2.3]. */
@@ -130,6 +132,14 @@ export const siteEncoder: SiteEncoder = {
     return size + throughScratch(4, out, at + size);
   },
   emitValue: (operand, { hi, lo }, out, at) => move(operand, hi, lo, out, at),
+  emitPadding(length, out, at) {
+    for (let done = 0; done < length; ) {
+      const nop = NOPS[Math.min(length - done, NOPS.length - 1)]!;
+      out.set(nop, at + done);
+      done += nop.length;
+    }
+    return length;
+  },
 };
 
 export const jump = (asm: Assembler, label: number): void => asm.site(SITE.jmp, 0, label);
@@ -140,5 +150,7 @@ export const callLocal = (asm: Assembler, label: number): void => asm.site(SITE.
 /** Address of a place in this image to `reg` (64 bits). */
 export const addressOf = (asm: Assembler, reg: number, label: number): void => asm.site(SITE.lea, reg, label);
 export const callSymbol = (asm: Assembler, symbol: number): void => asm.site(SITE.call, 0, symbol);
+/** What follows starts at a multiple of `bytes`. */
+export const align = (asm: Assembler, bytes: number): void => asm.site(SITE.padding, bytes, 0);
 /** Moves a symbol's value (a window offset, a handle) to `reg`. */
 export const moveSymbol = (asm: Assembler, reg: number, symbol: number): void => asm.site(SITE.value, reg, symbol);

@@ -16,7 +16,7 @@ import { compare } from './branches.ts';
 import { enc } from './encode.ts';
 import { CC, ALU as OP, SHIFT } from './forms.ts';
 import { alu, aluImmediate, isImm8, moveConstant, shiftImmediate } from './immediates.ts';
-import { callLocal, callSymbol, jump, jumpCond, moveSymbol } from './labels.ts';
+import { align, callLocal, callSymbol, jump, jumpCond, moveSymbol } from './labels.ts';
 import { Memory } from './memory.ts';
 import { indexed, REG } from './registers.ts';
 import { arithmetic, byteSwap, type Operation, signExtend } from './select.ts';
@@ -25,6 +25,9 @@ import { P, Values } from './values.ts';
 const ARGUMENTS = 0x3e;
 const CALLEE_SAVED = 0x3c0;
 const FRAME_POINTER = 10;
+/** Slots of a loop that fits into a line of the cache, and the bytes of such a line. */
+const MAX_TIGHT_LOOP = 16;
+const LOOP_ALIGNMENT = 64;
 /** Bytes of an epilogue that is not worth a jump. */
 const SHORT_EPILOGUE = 3;
 
@@ -199,6 +202,7 @@ class Lowering {
     walker.enter(block);
     if (!continues) {
       v.start();
+      if (this.#isTightLoop(block)) align(asm, LOOP_ALIGNMENT);
       if (this.#plan.predecessors[block]! > 0) asm.bind(this.#labelOf(block));
     }
     for (let slot = start; slot < end; slot++) {
@@ -224,6 +228,19 @@ class Lowering {
       }
     }
     return this.#runOn(this.#plan.fallTo[block]!, this.#plan.next[block]!);
+  }
+
+  /** A short loop without another in it: where it lies decides how fast it is fetched. */
+  #isTightLoop(block: number): boolean {
+    const { loopEnd, order, position } = this.#plan;
+    if (loopEnd[block]! < 0) return false;
+    let slots = 0;
+    for (let i = position[block]!; i <= loopEnd[block]!; i++) {
+      const inner = order[i]!;
+      slots += this.facts.flow.starts[inner + 1]! - this.facts.flow.starts[inner]!;
+      if (slots > MAX_TIGHT_LOOP || (inner !== block && loopEnd[inner]! >= 0)) return false;
+    }
+    return true;
   }
 
   /** Whether the next block goes on with the state of this one. */
