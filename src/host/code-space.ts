@@ -9,7 +9,7 @@ export const CODE_BYTES: number = 64 * 2 ** 20;
 /** The high end is for thunks: faults there are not the program's. */
 const THUNK_BYTES = 4 * 2 ** 20;
 /** Activation chunks of one thread: runs nested in helpers of each other. */
-export const CHUNKS = 16;
+export const CHUNKS = 48;
 const GRANULE = 64;
 const CODE_NAME = 'bpfjit-code';
 

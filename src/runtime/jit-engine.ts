@@ -11,7 +11,7 @@ import type { CompileOptions, Target } from '../jit/target.ts';
 import type { SymbolRef } from '../jit/unit.ts';
 import { createProgram, type Program } from '../program/program.ts';
 import { tryParseHex } from '../util/bytes.ts';
-import { assert, BpfError } from '../util/error.ts';
+import { assert } from '../util/error.ts';
 import { BpfStopped, type FaultAccess, type StopCause } from '../util/stopped.ts';
 import { FRAME_BYTES, MAX_FRAMES, PLACE, type Window } from '../window/window.ts';
 import { orStopped } from './batch.ts';
@@ -19,6 +19,7 @@ import type { BatchRunner, Engine, EngineObject, Runnable, RunRequest } from './
 import type { Home } from './home.ts';
 import type { BatchLayout, CodeRoom, Executable, Host, HostFunction, HostWindow, RunPlaces, StopState } from './host.ts';
 import { ROUTINE_HELPERS, routineProgram } from './routines.ts';
+import { RETURNING_TAIL_CALL, rewriteTailCalls } from './tail-calls.ts';
 
 const MAP_LOOKUP = 1;
 const TAIL_CALL = 12;
@@ -69,6 +70,8 @@ export function jitEngine(name: string, target: Target, host: Host, options: Com
 interface Prepared {
   readonly program: Program;
   readonly image: Image;
+  /** Where tail calls were rewritten: slots of the program per slot of what was compiled. */
+  readonly slotOf: Int32Array | undefined;
   readonly room: CodeRoom;
   readonly executable: Executable;
   /** Runs callbacks; made when the first helper calls one. */
@@ -98,6 +101,7 @@ class JitObject implements EngineObject {
   #current: Prepared | undefined;
   #request: RunRequest | undefined;
   depth = 0;
+  #tailResult = 0n;
 
   constructor(
     name: string,
@@ -169,11 +173,17 @@ class JitObject implements EngineObject {
     if (routine !== undefined && !this.#home.overridden.has(id)) return this.#routineAddress(routine);
     let made = this.#helpers.get(id);
     if (made === undefined) {
-      const call = id === TAIL_CALL ? this.#tailCall : this.#home.helpers.get(id);
+      const call = this.#tailHelper(id) ?? this.#home.helpers.get(id);
       made = this.#host.jsFunction(this.#adapt(call ?? missing(id)));
       this.#helpers.set(id, made);
     }
     return made.address;
+  }
+
+  #tailHelper(id: number): HelperFunction | undefined {
+    if (id === TAIL_CALL) return this.#tailCall;
+    if (id === RETURNING_TAIL_CALL.run) return this.#returningTailCall;
+    return id === RETURNING_TAIL_CALL.result ? this.#takeTailResult : undefined;
   }
 
   #kfuncAddress(name: string): number {
@@ -201,24 +211,54 @@ class JitObject implements EngineObject {
   }
 
   readonly #tailCall: HelperFunction = (caller) => {
+    const target = this.#tailTarget(caller.registers);
+    if (target === undefined) return;
+    throw new TailJump(target, Number(caller.registers[1]!));
+  };
+
+  /** Of functions that have a caller, see tail-calls.ts: the callee runs here, on a stack of its own. */
+  readonly #returningTailCall: HelperFunction = (caller) => {
     const { registers } = caller;
+    const target = this.#tailTarget(registers);
+    if (target === undefined) {
+      registers[0] = 0n;
+      return;
+    }
+    const r1 = Number(registers[1]!);
+    this.depth++;
+    try {
+      this.#tailResult = this.#run(target, { ...this.#request!, r1, r2: 0 });
+    } finally {
+      this.depth--;
+    }
+    registers[0] = 1n;
+  };
+
+  readonly #takeTailResult: HelperFunction = ({ registers }) => {
+    registers[0] = this.#tailResult;
+  };
+
+  /** What the tail call with those arguments reaches, charged to the run; undefined: it fails, and says so in R0. */
+  #tailTarget(registers: BigUint64Array): Prepared | undefined {
     const address = registers[2]!;
     const index = Number(registers[3]! & 0xffff_ffffn);
     registers[0] = BigInt.asUintN(64, -2n);
     const map = address > 0xffff_ffffn ? undefined : this.#home.mapAt(Number(address));
-    if (map === undefined || map.row.kept !== 'programs' || index >= map.maxEntries) return;
+    if (map === undefined || map.row.kept !== 'programs' || index >= map.maxEntries) return undefined;
     const state = this.#request!.state;
     const program = this.#linked(this.#home.window.u32(map.storage + 8 * index));
-    if (program === undefined || state.tailCalls >= TAIL_CALL_LIMIT) return;
+    if (program === undefined || state.tailCalls >= TAIL_CALL_LIMIT) return undefined;
     state.tailCalls++;
-    throw new TailJump(this.#prepare(program), Number(registers[1]!));
-  };
+    return this.#prepare(program);
+  }
 
   #prepare(program: Program): Prepared {
     const known = this.#prepared.get(program);
     if (known !== undefined) return known;
-    this.#refuseTailCallsBelow(program);
-    const { image, room } = this.#place(program, { ...this.#options, routines: !this.#home.overridden.has(MAP_LOOKUP) });
+    const rewritten = rewriteTailCalls(program);
+    const placed = this.#place(rewritten?.program ?? program, { ...this.#options, routines: !this.#home.overridden.has(MAP_LOOKUP) });
+    const { room } = placed;
+    const image = rewritten === undefined ? placed.image : withSlots(placed.image, rewritten.slotOf);
     const base = addressOf(image);
     const functions = this.#functionTable(program, image, base);
     const executable = this.#host.executable({
@@ -227,7 +267,16 @@ class JitObject implements EngineObject {
       nested: (depth) => this.#nestedPlaces(depth),
       ...(functions.length === 0 ? {} : { functions }),
     });
-    const prepared: Prepared = { program, image, room, executable, invoker: undefined, batches: new Map(), functions };
+    const prepared: Prepared = {
+      program,
+      image,
+      slotOf: rewritten?.slotOf,
+      room,
+      executable,
+      invoker: undefined,
+      batches: new Map(),
+      functions,
+    };
     this.#prepared.set(program, prepared);
     return prepared;
   }
@@ -243,18 +292,6 @@ class JitObject implements EngineObject {
     }
     for (const entry of image.entries) functions.push(base + entry);
     return functions;
-  }
-
-  /** A tail call leaves the whole run for the next program: right only where nothing is below it. */
-  #refuseTailCallsBelow({ name, code, subprogramOf }: Program): void {
-    for (let slot = 0; slot < code.slots; slot++) {
-      if (code.kind[slot] !== KIND.callHelper || code.imm[slot] !== TAIL_CALL || subprogramOf[slot] === 0) continue;
-      throw new BpfError(
-        'runtime/tail-call',
-        { in: 'program', program: name, slot },
-        'machine code makes tail calls from the main function only; the interpreter makes all',
-      );
-    }
   }
 
   #nestedPlaces(depth: number): RunPlaces {
@@ -402,9 +439,9 @@ class JitObject implements EngineObject {
     };
   }
 
-  #throwStop({ program, image }: Prepared, executable: Executable): never {
+  #throwStop({ program, image, slotOf: original }: Prepared, executable: Executable): never {
     const stop = executable.stopped();
-    const slot = stop.slot >= 0 ? stop.slot : slotOf(image, stop);
+    const slot = stop.slot >= 0 ? (original?.[stop.slot] ?? stop.slot) : slotOf(image, stop);
     const source = slot < 0 ? undefined : lineAt(program.lines, slot);
     const { thrown } = stop;
     // A stop inside a callback knows its place better than the call of the helper that called it.
@@ -520,4 +557,9 @@ function faultAccess(address: number, { code }: Program, slot: number): FaultAcc
   const kind = slot < 0 ? undefined : code.kind[slot];
   const write = kind === KIND.store || kind === KIND.storeRelease || kind === KIND.atomic;
   return { kind: write ? 'write' : 'read', address: BigInt.asUintN(64, BigInt(address)), size: slot < 0 ? 1 : code.size[slot]! };
+}
+
+/** Of a rewritten program: what the image says of slots, said of the original's. */
+function withSlots(image: Image, slotOf: Int32Array): Image {
+  return { ...image, rangeSlot: image.rangeSlot.map((slot) => (slot < 0 ? slot : slotOf[slot]!)) };
 }

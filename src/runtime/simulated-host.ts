@@ -38,7 +38,8 @@ const FUNCTION_STEP = 16;
 /** The activation block at its low end, the native stack above. */
 const CHUNK_BYTES = 0x1_0000;
 const TABLE_STEP = 0x1_0000;
-const MAX_NESTING = 32;
+/** Tail calls of functions that have a caller nest as well. */
+const MAX_NESTING = 48;
 /** Fuel handed out at a time: what runs between two looks at the clock and the stop flag. */
 const SLICE = 1 << 20;
 /** What callees leave in the registers that they may clobber: nobody must rely on them. */
@@ -287,7 +288,7 @@ export class SimulatedExecutable implements Executable {
     const { words, longs } = activation;
     const { x } = simulator;
     // A run inside a helper of another: that one's registers are to be found again.
-    const outer = depth === 0 ? undefined : { x: x.slice(), nzcv: simulator.nzcv };
+    const outer = depth === 0 ? undefined : { x: x.slice(), nzcv: simulator.nzcv, rest: this.#rest };
 
     words.fill(0);
     const slice = Math.min(SLICE, this.#fuel);
@@ -336,6 +337,8 @@ export class SimulatedExecutable implements Executable {
       if (outer !== undefined) {
         x.set(outer.x);
         simulator.nzcv = outer.nzcv;
+        // It may be a run of this very program.
+        this.#rest = outer.rest;
       }
     }
   }
