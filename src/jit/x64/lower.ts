@@ -201,7 +201,7 @@ class Lowering {
     const end = facts.flow.starts[block + 1]!;
     walker.enter(block);
     if (!continues) {
-      v.start();
+      v.start(facts.liveIn[start]!);
       if (this.#isTightLoop(block)) align(asm, LOOP_ALIGNMENT);
       if (this.#plan.predecessors[block]! > 0) asm.bind(this.#labelOf(block));
     }

@@ -62,14 +62,14 @@ export class Values {
     this.walker = walker;
   }
 
-  /** A block's start: every register lies in its home. */
-  start(): void {
+  /** A block's start: every register of `live` lies in its home; what lies in the other homes is not what the walker says. */
+  start(live: number): void {
     this.kind.fill(P.home);
     this.kind[FRAME_POINTER] = P.frame;
     this.lo[FRAME_POINTER] = 0;
     this.wide[FRAME_POINTER] = 0;
     this.clean = 0;
-    this.stale = 0;
+    this.stale = ~live;
     this.dropCaches();
   }
 
@@ -201,7 +201,7 @@ export class Values {
     if (!isWide) {
       // Another pointer into the frame is near: one instruction instead of two.
       for (let q = 0; q < FRAME_POINTER; q++) {
-        if (q === r || q === this.changing || this.kind[q] !== P.home) continue;
+        if (q === r || q === this.changing || this.kind[q] !== P.home || ((this.stale >> q) & 1) === 1) continue;
         if (this.walker.holds[q] !== HOLDS.frame || this.walker.width[q]! > 32) continue;
         const difference = lo - this.walker.lo[q]!;
         if (difference === 0) mov32(asm, m, HOME[q]!);
