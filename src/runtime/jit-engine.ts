@@ -49,12 +49,11 @@ const INVOKE = createProgram({
   )!,
 });
 
-/** Thrown by bpf_tail_call through the host: the run goes on with another program. */
-class TailJump extends Error {
+/** Thrown by bpf_tail_call through the host: the run goes on with another program. No Error, which would collect a stack trace. */
+class TailJump {
   readonly target: Prepared;
   readonly r1: number;
   constructor(target: Prepared, r1: number) {
-    super('tail call');
     this.target = target;
     this.r1 = r1;
   }
