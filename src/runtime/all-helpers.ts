@@ -4,9 +4,12 @@ import { COMMON_HELPERS, type Implementation } from './helpers.ts';
 import { MAP_HELPERS } from './helpers-maps.ts';
 import { PACKET_HELPERS } from './helpers-packet.ts';
 import { PLAIN_KFUNCS } from './kfuncs.ts';
+import { NETWORK_HELPERS } from './network.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
 import { SHAPE_HELPERS } from './skb-shape.ts';
+import { SYNCOOKIE_HELPERS } from './syncookies.ts';
 import { TIMER_HELPERS } from './timers.ts';
+import { TUNNEL_HELPERS } from './tunnels.ts';
 
 export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
   ...COMMON_HELPERS,
@@ -14,6 +17,9 @@ export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
   ...SHAPE_HELPERS,
   ...MAP_HELPERS,
   ...TIMER_HELPERS,
+  ...NETWORK_HELPERS,
+  ...SYNCOOKIE_HELPERS,
+  ...TUNNEL_HELPERS,
   ...DYNPTR_HELPERS,
 };
 

@@ -6,9 +6,11 @@ import { Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
 import { ContextTargets } from './context-targets.ts';
 import type { BpfMap, MapHome } from './maps.ts';
+import { Network, type Route, type Socket } from './network.ts';
 import { PacketArea } from './packet.ts';
 import { Routines } from './routines.ts';
 import { Timers } from './timers.ts';
+import type { Tunnel } from './tunnels.ts';
 
 /** Nanoseconds since boot. Real, or standing still until it is advanced. */
 export class Clock {
@@ -72,6 +74,8 @@ export interface HomeOptions {
   readonly cpus: number;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly routes?: readonly Route[] | undefined;
+  readonly sockets?: readonly Socket[] | undefined;
 }
 
 export class Home implements MapHome {
@@ -81,6 +85,7 @@ export class Home implements MapHome {
   readonly packet: PacketArea;
   readonly targets: ContextTargets;
   readonly timers: Timers = new Timers();
+  readonly network: Network;
   readonly cpus: number;
   readonly clock: Clock;
   readonly random: () => number;
@@ -96,6 +101,7 @@ export class Home implements MapHome {
   trace: string[] = [];
   events: ProgramEvent[] = [];
   redirect: Redirect | undefined;
+  tunnel: Tunnel | undefined;
   /** Nobody reads what programs send: rings fill up, perf event arrays have no events. */
   unread = false;
   programType = 'raw';
@@ -106,6 +112,7 @@ export class Home implements MapHome {
     this.routines = new Routines(window, this.regions);
     this.packet = new PacketArea(window, this.regions);
     this.targets = new ContextTargets(window, this.regions, this.packet);
+    this.network = new Network(window, this.regions, options.routes ?? [], options.sockets ?? []);
     this.cpus = options.cpus;
     this.clock = options.clock;
     this.random = options.random;

@@ -24,9 +24,11 @@ import type { Host } from './host.ts';
 import { interpreter } from './interpreter-engine.ts';
 import { ProgramException } from './kfuncs.ts';
 import { BpfMap, type MapCodecs, type MapSnapshot } from './maps.ts';
+import type { Route, Socket } from './network.ts';
 import { type ContextValues, ETHERNET_BYTES, linkLayerFields } from './packet.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
 import { fireTimers } from './timers.ts';
+import type { Tunnel } from './tunnels.ts';
 import { plainCodec, type ValueCodec } from './values.ts';
 
 /** Slots that a run may take unless it is told otherwise: about a second of native code. */
@@ -84,6 +86,10 @@ export interface LoadOptions {
   readonly kfuncs?: Readonly<Record<string, EmbedderHelper>>;
   /** Calls of helpers that nobody supplies: refuse the object (default), or stop the program that comes to one. */
   readonly missingHelpers?: 'refuse' | 'stop';
+  /** Where bpf_fib_lookup finds its way; default: no route. */
+  readonly routes?: readonly Route[];
+  /** What bpf_sk_lookup_tcp and its kin find. Default: none. */
+  readonly sockets?: readonly Socket[];
   /** Nobody reads ring buffers and perf event arrays: rings fill up, bpf_perf_event_output finds no event. Default: each run's are read. */
   readonly unread?: boolean;
   /** Default engine of `run`. Default: the interpreter. */
@@ -130,6 +136,8 @@ export interface RunResult {
   /** Flow dissectors: struct bpf_flow_keys as the program left it. */
   readonly flowKeys: Uint8Array | undefined;
   readonly redirect: Redirect | undefined;
+  /** What the program has set with bpf_skb_set_tunnel_key. */
+  readonly tunnel: Tunnel | undefined;
   readonly events: readonly ProgramEvent[];
   /** Lines of bpf_trace_printk. */
   readonly trace: readonly string[];
@@ -216,6 +224,8 @@ export class LoadedObject {
     this.home = new Home(window, {
       cpus: count(options.cpus ?? 1, 'cpus', 1, 1024),
       clock: this.clock,
+      routes: options.routes,
+      sockets: options.sockets,
       random: typeof random === 'function' ? random : seededRandom(random ?? 1),
     });
     this.home.unread = options.unread ?? false;
@@ -425,6 +435,7 @@ export class LoadedObject {
       ctx: packet.spec !== undefined ? packet.readContext() : options.ctx === undefined ? undefined : packet.readContextBytes(),
       flowKeys: program.type === 'flow_dissector' && packet.spec !== undefined ? home.targets.readFlowKeys() : undefined,
       redirect: home.redirect,
+      tunnel: home.tunnel,
       events: home.events,
       trace: home.trace,
       engine: engine.name,
@@ -441,6 +452,7 @@ export class LoadedObject {
     home.trace = [];
     home.events = [];
     home.redirect = undefined;
+    home.tunnel = undefined;
     readRings(home);
     const { r1, r2 } = this.#place(program, options);
     window.zero(PLACE.stackBottom, PLACE.stackTop - PLACE.stackBottom);
