@@ -21,10 +21,9 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** libbpf puts the start of the object's name before that of a data section. */
 function findMap(object: LoadedObject, name: string): BpfMap | undefined {
-  const exact = object.maps[name];
-  if (exact !== undefined) return exact;
-  const dot = name.lastIndexOf('.');
-  return dot < 0 ? undefined : object.maps[name.slice(dot)];
+  if (Object.hasOwn(object.maps, name)) return object.maps[name];
+  const section = name.slice(name.lastIndexOf('.'));
+  return section.startsWith('.') && Object.hasOwn(object.maps, section) ? object.maps[section] : undefined;
 }
 
 export function fillMaps(object: LoadedObject, entries: readonly (readonly [string, string, string])[]): void {
@@ -36,7 +35,7 @@ export function fillMaps(object: LoadedObject, entries: readonly (readonly [stri
     if (value.startsWith('prog:')) {
       const program = value.slice('prog:'.length);
       const index = keyBytes.length === 4 ? new DataView(keyBytes.buffer, keyBytes.byteOffset).getUint32(0, true) : 0;
-      if (object.programs[program] !== undefined) object.setProgram(map, index, program);
+      if (Object.hasOwn(object.programs, program)) object.setProgram(map, index, program);
     } else {
       const result = map.setBytes(keyBytes, tryParseHex(value)!);
       if (result !== 0) throw new Error(`filling ${name}: ${result}`);
