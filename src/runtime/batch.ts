@@ -216,8 +216,10 @@ function readsTargets({ code }: Program, spec: ContextSpec): boolean {
 /** Where a batch's context template, and its descriptors, lie. */
 export const TEMPLATE: number = PLACE.contextEnd - 0x1000;
 export const DESCRIPTORS: number = PLACE.context + 0x1000;
-/** Between two packets, and their alignment: a cache line. */
+/** Zeros between two packets, at least. */
 const GAP = 64;
+/** Of packets: the low byte of their pointers is that of single runs. */
+const ALIGNMENT = 256;
 
 /** Offsets in a descriptor; the second half is for __sk_buff only. */
 export const DESCRIPTOR = { data: 0, end: 4, r0: 8, length: 16, protocol: 20, packetType: 24, wireLength: 28 } as const;
@@ -308,7 +310,7 @@ export class NativeBatch {
       window.setU32(at + DESCRIPTOR.packetType, packetType);
       window.setU32(at + DESCRIPTOR.wireLength, length);
     }
-    this.#next = (data + length + 2 * GAP - 1) & -GAP;
+    this.#next = (data + length + GAP + ALIGNMENT - 1) & -ALIGNMENT;
     this.#count++;
     return true;
   }
