@@ -26,6 +26,8 @@ export class Edges {
   /** The comparison whose flags hold on every edge, and its registers. */
   readonly #flags: Int32Array;
   readonly #flagsOf: Int32Array;
+  /** Registers of the program whose upper half is 0 in the machine on every edge, also where nobody reads it. */
+  readonly #clean: Uint16Array;
   #budget: number;
 
   constructor(v: Values, code: Code, facts: Facts, plan: Plan, confined: boolean) {
@@ -35,10 +37,11 @@ export class Edges {
     this.#plan = plan;
     this.#confined = confined;
     const { blocks } = facts.flow;
-    const columns = new Columns(blocks * (5 * SCRATCHES + 9) + 16);
+    const columns = new Columns(blocks * (5 * SCRATCHES + 11) + 16);
     this.#offset = columns.int32(blocks * SCRATCHES);
     this.#flags = columns.int32(blocks);
     this.#flagsOf = columns.int32(blocks);
+    this.#clean = columns.uint16(blocks);
     this.#of = columns.uint8(blocks * SCRATCHES);
     this.#isSeen = columns.uint8(blocks);
     this.#budget = SCANS * code.slots;
@@ -101,6 +104,8 @@ export class Edges {
     const at = to * SCRATCHES;
     const seen = this.#isSeen[to] === 1;
     this.#isSeen[to] = 1;
+    const clean = v.cleanHomes();
+    this.#clean[to] = seen ? this.#clean[to]! & clean : clean;
     if (!seen) {
       this.#flags[to] = v.flags;
       this.#flagsOf[to] = v.flagsOf;
@@ -130,6 +135,11 @@ export class Edges {
       if (v.busy(base, -1)) v.evict(base, -1);
       v.writeBase(base, of, this.#offset[at + i]!, this.#confined);
     }
+  }
+
+  /** See `#clean`; edges from further on are not known yet. */
+  clean(block: number): number {
+    return this.#isSeen[block] === 1 && this.#plan.loopEnd[block]! < 0 ? this.#clean[block]! : 0;
   }
 
   /** Sets the bases at the start of a block. */

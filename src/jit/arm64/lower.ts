@@ -196,6 +196,7 @@ class Lowering {
     this.v.dropBases();
     this.v.flags = 0;
     // The prologue runs once: a jump back to the first slot lands behind it.
+    this.v.start(this.walker.width, 0);
     this.#edges.record(first);
     let continues = false;
     for (let block = first; block >= 0; block = this.#plan.next[this.#at]!) {
@@ -324,7 +325,7 @@ class Lowering {
     const end = flow.starts[block + 1]!;
     walker.enter(block);
     if (!continues) {
-      v.start(walker.width, facts.upperIn[start]!);
+      v.start(walker.width, facts.upperIn[start]! | this.#edges.clean(block));
       this.#edges.enter(block);
       if (this.#plan.predecessors[block]! > 0) this.#bind(this.#labelOf(block));
     }

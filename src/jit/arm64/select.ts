@@ -12,6 +12,11 @@ export const found: { register: number; how: number; amount: number } = { regist
 
 /** Width of a pending value's source, kept in `hi` of bit-field values: what lies above is zero. */
 function field(v: Values, kind: number, sf: number, a: number, from: number, length: number, sourceWidth: number, width: number): number {
+  if (kind === V.ubfx && from === 0 && sourceWidth <= length && a !== ZR) {
+    // All of it, and the register still has a name.
+    const n = v.holder[a]!;
+    if (n >= 0 && v.place[n] === a && v.width[n]! <= length) return n;
+  }
   return v.create(kind, sf, a, NONE, NONE, from, length, 0, sourceWidth, width);
 }
 

@@ -123,15 +123,25 @@ export class Values {
     this.lastScratch = leaf ? LAST_LEAF_SCRATCH : LAST_SCRATCH;
   }
 
-  /** A block's start: every register lies in its home. `width` per register; above 32 where the upper half may hold anything. */
-  start(width: Uint8Array, upperLive: number): void {
+  /** Registers that lie in their homes with an upper half of 0. */
+  cleanHomes(): number {
+    let mask = 0;
+    for (let r = 0; r < REGISTERS; r++) {
+      const n = this.of[r]!;
+      if (this.width[n]! <= 32 && this.place[n] === this.home[r]) mask |= 1 << r;
+    }
+    return mask;
+  }
+
+  /** A block's start: every register lies in its home. `width` per register holds of those in `upperKnown`, of the others' lower halves. */
+  start(width: Uint8Array, upperKnown: number): void {
     this.holder.fill(-1);
     for (let r = 0; r < REGISTERS; r++) {
       // Value r; placed values have no operands.
       this.kind[r] = V.placed;
       this.of[r] = r;
       this.users[r] = 1 << r;
-      this.width[r] = (upperLive >> r) & 1 ? width[r]! : 64;
+      this.width[r] = (upperKnown >> r) & 1 ? width[r]! : 64;
       this.low[r] = Math.min(32, width[r]!);
       this.place[r] = this.home[r]!;
       this.holder[this.home[r]!] = r;
