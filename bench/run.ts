@@ -12,6 +12,7 @@ import { loadBytes } from '../src/runtime/load.ts';
 import type { LoadedObject } from '../src/runtime/object.ts';
 import { contextOf } from '../src/spec/contexts.ts';
 import { PLACE } from '../src/window/window.ts';
+import { makeBench, sum } from '../test/host/support.ts';
 import { corpus, SKIP } from '../test/support/corpora.ts';
 import { type Kernel, MAP_TYPE, openKernel, PROG_TYPE } from '../test/support/kernel-bpf.ts';
 
@@ -216,7 +217,10 @@ function entries(): void {
   };
   const request = { r1: PLACE.context, r2: 0, state, timeoutMs: 0 };
   const packets = new Array<Uint8Array>(20_000).fill(packet);
+  const bench = makeBench(host!);
+  const empty = bench.executable(sum(bench));
   const rows: readonly (readonly [string, number, () => void])[] = [
+    ['an executable runs an empty program', 20_000, () => repeat(20_000, () => void empty.run(1, 2))],
     [
       'an engine runs null',
       20_000,
