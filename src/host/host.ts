@@ -15,14 +15,12 @@ import type {
 import { assert, BpfError } from '../util/error.ts';
 import { BpfStopped } from '../util/stopped.ts';
 import { BIAS } from '../window/window.ts';
-import { arm64 } from './arm64.ts';
 import { CHUNKS, CodeSpace, chunkAddress, type Room } from './code-space.ts';
 import { NativeExecutable } from './entry.ts';
 import { joinFaultTable } from './faults.ts';
 import { guard, guardAgain } from './guards.ts';
 import { loadNative, type Native } from './native.ts';
 import { CHUNK_BYTES, type Emitter, HOST_FIELD } from './stubs.ts';
-import { x64 } from './x64.ts';
 
 /** An activation block as JavaScript sees it; indexes are byte offsets divided by the element's size. */
 export interface Activation {
@@ -38,8 +36,13 @@ let opening: Promise<Host> | undefined;
 
 /** This thread's native host. Throws BpfError `host/...` with the reason where there can be none. */
 export function openHost(): Promise<Host> {
-  opening ??= loadNative().then((native) => new NativeHost(native));
+  opening ??= loadNative().then(async (native) => new NativeHost(native, await emitterOf(native)));
   return opening;
+}
+
+/** Only this machine's: the other's tables of instructions take time to build. */
+async function emitterOf({ target }: Native): Promise<Emitter> {
+  return target === 'arm64' ? (await import('./arm64.ts')).arm64 : (await import('./x64.ts')).x64;
 }
 
 export class NativeHost implements Host {
@@ -62,11 +65,11 @@ export class NativeHost implements Host {
   readonly #freeCalls: number[] = [];
   readonly #callback: number;
 
-  constructor(native: Native) {
+  constructor(native: Native, emitter: Emitter) {
     this.native = native;
     this.target = native.target;
     this.cpu = native.cpu;
-    this.emitter = native.target === 'arm64' ? arm64 : x64;
+    this.emitter = emitter;
     const clockGettime = native.symbol('clock_gettime');
     assert(clockGettime !== undefined, 'the C library has clock_gettime');
     const imageBytes = CodeSpace.imageBytes;
