@@ -175,6 +175,13 @@ test('fuel is checked at loop headers, out of the way', () => {
   );
 });
 
+test('callx of what is no function stops there', () => {
+  for (const register of ['r1', 'r7', 'r10']) {
+    const program = createProgram({ name: 'test', bytes: parse(`callx ${register}\nexit`).bytes });
+    assert.deepEqual(simulate(program, new Uint8Array(8), 100, {}), { kind: 'stop', reason: 'badCall', slot: 0 }, register);
+  }
+});
+
 test('an array lookup is written in place, and computes what the map has', () => {
   const text = '*(u32 *)(r10 - 4) = r1; r2 = r10; r2 += -4; r1 = map[0]; call 1; exit';
   const { bytes } = parse(text.replace('r1 = map[0]', 'r1 = 0 ll').replaceAll(';', '\n'));
