@@ -34,8 +34,9 @@ export function runCapture(program: LoadedProgram, options: CaptureOptions): num
 
   const repeated = function* (): Generator<Uint8Array, void, void> {
     let from = performance.now();
-    for (const { data, timestamp, linkType } of packetsOf(options.pcap)) {
-      out?.expect(linkType, timestamp);
+    for (const packet of packetsOf(options.pcap)) {
+      const { data } = packet;
+      out?.expect(packet.linkType, packet.timestamp);
       outsideMs += performance.now() - from;
       for (let i = 0; i < repeat; i++) yield data;
       from = performance.now();

@@ -47,6 +47,29 @@ interface Interface {
   readonly offsetSeconds: bigint;
 }
 
+/** Its time is worked out when it is asked for: the bigint would cost as much as the rest. */
+class PcapPacket implements CapturedPacket {
+  readonly data: Uint8Array;
+  readonly wireLength: number;
+  readonly linkType: number;
+  readonly offset: number;
+  readonly #seconds: number;
+  readonly #nanoseconds: number;
+
+  constructor(data: Uint8Array, wireLength: number, linkType: number, offset: number, seconds: number, nanoseconds: number) {
+    this.data = data;
+    this.wireLength = wireLength;
+    this.linkType = linkType;
+    this.offset = offset;
+    this.#seconds = seconds;
+    this.#nanoseconds = nanoseconds;
+  }
+
+  get timestamp(): bigint {
+    return BigInt(this.#seconds) * 1_000_000_000n + BigInt(this.#nanoseconds);
+  }
+}
+
 /**
  * Push chunks, pull packets; call `end` after the last chunk. Invariant: `#at` is the file offset of the first byte of `#rest`,
  * and everything before it has been consumed.
@@ -138,13 +161,14 @@ export class CaptureReader {
       throw this.#error('pcap/length', 8, `captured length ${captured}, at most ${MAX_PACKET_BYTES} is believed`);
     if (!this.#has(16 + captured)) return undefined;
     const fraction = this.#u32(4);
-    const packet: CapturedPacket = {
-      data: this.#rest.subarray(this.#pos + 16, this.#pos + 16 + captured),
-      wireLength: this.#u32(12),
-      timestamp: BigInt(this.#u32(0)) * 1_000_000_000n + BigInt(this.#nano ? fraction : fraction * 1000),
-      linkType: this.#linkType,
-      offset: this.#at + this.#pos,
-    };
+    const packet = new PcapPacket(
+      this.#rest.subarray(this.#pos + 16, this.#pos + 16 + captured),
+      this.#u32(12),
+      this.#linkType,
+      this.#at + this.#pos,
+      this.#u32(0),
+      this.#nano ? fraction : fraction * 1000,
+    );
     this.#pos += 16 + captured;
     return packet;
   }
