@@ -23,6 +23,8 @@ export class Edges {
   readonly #of: Uint8Array;
   readonly #offset: Int32Array;
   readonly #isSeen: Uint8Array;
+  /** 1: there may be such bases; most blocks have none. */
+  readonly #hasBases: Uint8Array;
   /** The comparison whose flags hold on every edge, and its registers. */
   readonly #flags: Int32Array;
   readonly #flagsOf: Int32Array;
@@ -37,13 +39,15 @@ export class Edges {
     this.#plan = plan;
     this.#confined = confined;
     const { blocks } = facts.flow;
-    const columns = new Columns(blocks * (5 * SCRATCHES + 11) + 16);
+    const columns = new Columns(blocks * (5 * SCRATCHES + 12) + 16);
     this.#offset = columns.int32(blocks * SCRATCHES);
     this.#flags = columns.int32(blocks);
     this.#flagsOf = columns.int32(blocks);
     this.#clean = columns.uint16(blocks);
     this.#of = columns.uint8(blocks * SCRATCHES);
+    this.#of.fill(NONE);
     this.#isSeen = columns.uint8(blocks);
+    this.#hasBases = columns.uint8(blocks);
     this.#budget = SCANS * code.slots;
   }
 
@@ -95,6 +99,7 @@ export class Edges {
   /** Scratch registers whose bases an entered block relies on. */
   promised(to: number): number {
     let mask = 0;
+    if (this.#hasBases[to] === 0) return mask;
     for (let i = 0; i < SCRATCHES; i++) if (this.#of[to * SCRATCHES + i] !== NONE) mask |= 1 << (FIRST_SCRATCH + i);
     return mask;
   }
@@ -110,6 +115,12 @@ export class Edges {
       this.#flags[to] = v.flags;
       this.#flagsOf[to] = v.flagsOf;
     } else if (this.#flags[to] !== v.flags) this.#flags[to] = 0;
+    if (v.basedOn === 0 || (seen && this.#hasBases[to] === 0)) {
+      if (this.#hasBases[to] === 1) this.#of.fill(NONE, at, at + SCRATCHES);
+      this.#hasBases[to] = 0;
+      return;
+    }
+    this.#hasBases[to] = 1;
     for (let i = 0; i < SCRATCHES; i++) {
       const base = FIRST_SCRATCH + i;
       const of = base > v.lastScratch ? NONE : v.baseOf[base]!;
@@ -125,6 +136,7 @@ export class Edges {
   }
 
   #repair(to: number): void {
+    if (this.#hasBases[to] === 0) return;
     const v = this.#v;
     const at = to * SCRATCHES;
     for (let i = 0; i < SCRATCHES; i++) {
@@ -150,10 +162,7 @@ export class Edges {
     // Jumps back would have to compare anew.
     v.flags = this.#isSeen[block] === 1 && this.#plan.loopEnd[block]! < 0 ? this.#flags[block]! : 0;
     v.flagsOf = this.#flagsOf[block]!;
-    if (this.#isSeen[block] === 0) {
-      this.#of.fill(NONE, at, at + SCRATCHES);
-      return;
-    }
+    if (this.#hasBases[block] === 0) return;
     const keeps = this.#plan.loopEnd[block]! >= 0 ? this.#keeps(block) : -1;
     // Leaves enough scratch registers for everything else.
     let room = keeps === -1 ? SCRATCHES : v.lastScratch - FIRST_SCRATCH - 2;
