@@ -5,7 +5,7 @@
 export interface WindowMemory {
   readonly memory: WebAssembly.Memory;
   /** Growing makes protected pages accessible: the listener is called before anything else sees the grown memory. */
-  onGrow(listener: () => void): void;
+  onGrow(listener: () => void): () => void;
 }
 
 export interface Host {

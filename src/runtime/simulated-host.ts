@@ -75,6 +75,8 @@ class SimulatedWindow implements HostWindow {
   readonly #activations: Activation[] = [];
   readonly #tables: Area[] = [];
   readonly #calls: (HostCall | undefined)[] = [];
+  /** Windows are pooled: what is not ended would keep this one alive. */
+  readonly #endGrowth: () => void;
   #nextCode: number = PLACE.code;
   readonly #freeCode = new Map<number, number[]>();
 
@@ -82,7 +84,7 @@ class SimulatedWindow implements HostWindow {
     const bytes = (): Uint8Array => new Uint8Array(window.memory.buffer, BIAS + FLOOR);
     this.memory = { base: PLACE.window + FLOOR, bytes: bytes() };
     this.view = new DataView(window.memory.buffer, BIAS + FLOOR);
-    window.onGrow(() => {
+    this.#endGrowth = window.onGrow(() => {
       this.memory.bytes = bytes();
       this.view = new DataView(window.memory.buffer, BIAS + FLOOR);
     });
@@ -171,6 +173,7 @@ class SimulatedWindow implements HostWindow {
   }
 
   dispose(): void {
+    this.#endGrowth();
     this.#calls.length = 0;
     this.#tables.length = 0;
     this.#activations.length = 0;

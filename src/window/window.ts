@@ -125,9 +125,13 @@ export class Window {
     this.generation++;
   }
 
-  /** The host protects the low pages again here: growing makes them accessible. */
-  onGrow(listener: () => void): void {
+  /** The host protects the low pages again here: growing makes them accessible. Gives what ends it. */
+  onGrow(listener: () => void): () => void {
     this.#onGrow.push(listener);
+    return () => {
+      const at = this.#onGrow.indexOf(listener);
+      if (at >= 0) this.#onGrow.splice(at, 1);
+    };
   }
 
   /** The only place that grows the memory. */
