@@ -74,17 +74,24 @@ export function compare(v: Values, walker: Walker, code: Code, slot: number): nu
     op = UNSIGNED[op]!;
   }
   if (!known) {
+    if (op === COND.set) return testRegister(v, sf, d, s);
     const y = v.operand(s, sf);
-    const x = v.operand(d, sf);
-    if (op === COND.set) (sf === 1 ? test64 : test32)(v.asm, x, y);
-    else alu(v.asm, ALU.cmp, sf, x, y);
+    alu(v.asm, ALU.cmp, sf, v.operand(d, sf), y);
     return CODE[op]!;
   }
   if (op === COND.set) return testConstant(v, sf, d, hi, lo);
   return compareConstant(v, op, sf, d, s, hi, lo);
 }
 
-function testConstant(v: Values, sf: number, d: number, hi: number, lo: number): number {
+/** Compares d & s with 0. */
+export function testRegister(v: Values, sf: number, d: number, s: number): number {
+  const y = v.operand(s, sf);
+  (sf === 1 ? test64 : test32)(v.asm, v.operand(d, sf), y);
+  return CC.ne;
+}
+
+/** Compares d & hi:lo with 0. */
+export function testConstant(v: Values, sf: number, d: number, hi: number, lo: number): number {
   const { asm } = v;
   const high = sf === 1 ? hi : 0;
   if (high === 0) {

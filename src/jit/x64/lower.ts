@@ -1,6 +1,6 @@
 // eBPF to x86-64: walks the blocks in order, one instruction after the other, with the facts of the program at hand. Where registers
 // are is values.ts, arithmetic select.ts, addresses memory.ts.
-import { ALU, ATOMIC, type Code, KIND, PACKET_BASE, PSEUDO } from '../../isa/code.ts';
+import { ALU, ATOMIC, COND, type Code, KIND, PACKET_BASE, PSEUDO } from '../../isa/code.ts';
 import { computeFacts, definedBy, type Facts, HOLDS, Walker } from '../../program/facts.ts';
 import type { Program } from '../../program/program.ts';
 import { assert } from '../../util/error.ts';
@@ -12,9 +12,10 @@ import type { CompileOptions } from '../target.ts';
 import { helperSymbol, type SymbolRef, type Unit } from '../unit.ts';
 import { ACTIVATION_MASK, FRAME, FRAME_BYTES, FUEL, HOME, STUB_ACTIVATION, STUB_SLOT, WINDOW } from './abi.ts';
 import { emitAtomic, emitLoop, isLoop } from './atomics.ts';
-import { compare } from './branches.ts';
+import { compare, testConstant, testRegister } from './branches.ts';
 import { enc } from './encode.ts';
 import { CC, ALU as OP, SHIFT } from './forms.ts';
+import { findRotation, isTest, type Rotation } from './idioms.ts';
 import { alu, aluImmediate, isImm8, moveConstant, shiftImmediate } from './immediates.ts';
 import { align, callLocal, callSymbol, jump, jumpCond, moveSymbol } from './labels.ts';
 import { Memory } from './memory.ts';
@@ -65,6 +66,9 @@ class Lowering {
   readonly #routines: Map<number, SymbolRef> = new Map();
   readonly #cold: Cold[] = [];
   readonly #operation: Operation;
+  readonly #rotation: Rotation = { slots: 0, d: 0, x: 0, by: 0, size: 0 };
+  /** Slot of an AND that the branch behind it does; -2: none. */
+  #tested = -2;
   #epilogue = -1;
   #lastExit = -1;
   #saved: number[] = [];
@@ -219,7 +223,12 @@ class Lowering {
         this.#exit(slot);
         return false;
       }
-      if (kind === KIND.alu || kind === KIND.movsx || kind === KIND.swap) this.#compute(slot, kind);
+      if (kind === KIND.alu && findRotation(code, facts, slot, end, this.#rotation)) {
+        this.#rotate(slot);
+        for (const last = slot + this.#rotation.slots - 1; slot < last; slot++) walker.step(slot);
+        walker.step(slot);
+      } else if (kind === KIND.alu && isTest(code, facts, slot, end)) this.#tested = slot;
+      else if (kind === KIND.alu || kind === KIND.movsx || kind === KIND.swap) this.#compute(slot, kind);
       else {
         this.#instruction(slot, kind, entries);
         const unread = definedBy(code, slot) & ~facts.liveOut[slot]!;
@@ -272,7 +281,7 @@ class Lowering {
     const continues = on === next && this.#plan.predecessors[on] === 1;
     v.live = liveAway | liveOn | (1 << code.dst[slot]!) | (code.x[slot] === 1 ? 1 << code.src[slot]! : 0);
     v.settle(continues ? liveAway : liveAway | liveOn);
-    const condition = compare(v, walker, code, slot);
+    const condition = this.#tested === slot - 1 ? this.#test(slot) : compare(v, walker, code, slot);
     jumpCond(asm, inverted ? condition ^ 1 : condition, this.#labelOf(away));
     if (continues) {
       v.live = liveOn;
@@ -282,7 +291,40 @@ class Lowering {
     return false;
   }
 
+  /** The branch's comparison of what an AND would have given with 0. The walker has not stepped over that. */
+  #test(slot: number): number {
+    const { code, v, walker } = this;
+    const at = slot - 1;
+    const s = code.src[at]!;
+    const inRegister = code.x[at] === 1;
+    const known = !inRegister || walker.holds[s] === HOLDS.constant;
+    const lo = inRegister ? walker.lo[s]! : code.imm[at]!;
+    const hi = inRegister ? walker.hi[s]! : lo >> 31;
+    const sf = code.size[at] === 64 && code.size[slot] === 64 && !v.isNarrow(code.dst[at]!) ? 1 : 0;
+    const condition = known ? testConstant(v, sf, code.dst[at]!, hi, lo) : testRegister(v, sf, code.dst[at]!, s);
+    v.abandon(code.dst[at]!);
+    return code.op[slot] === COND.ne ? condition : condition ^ 1;
+  }
+
   // Instructions.
+
+  /** d = x rotated, in place of the instructions that #rotation counts. */
+  #rotate(slot: number): void {
+    const { asm, v, facts } = this;
+    const { slots, d, x, by, size } = this.#rotation;
+    const sf = size === 64 ? 1 : 0;
+    v.live = facts.liveOut[slot + slots - 1]!;
+    const source = v.operand(x, sf);
+    v.release(d);
+    for (let at = slot; at < slot + slots; at++) if (this.code.dst[at] !== d) v.abandon(this.code.dst[at]!);
+    const m = HOME[d]!;
+    if (sf === 1 && m !== source && this.#operation.bmi2) enc['rorx r64, r64, uimm8'](asm, m, source, 64 - by);
+    else {
+      if (m !== source) (sf === 1 ? enc['mov r64, r64'] : enc['mov r32, r32'])(asm, m, source);
+      shiftImmediate(asm, SHIFT.rol, sf, m, by);
+    }
+    v.land(d, sf === 0);
+  }
 
   #instruction(slot: number, kind: number, entries: number): void {
     const { code, v, facts, walker } = this;
