@@ -8,7 +8,7 @@ import { readsUnwritten } from '../program/stack-use.ts';
 import type { ContextSpec } from '../spec/contexts.ts';
 import { verdictOf } from '../spec/contexts.ts';
 import { BpfStopped } from '../util/stopped.ts';
-import { FLOOR, PLACE, type Window } from '../window/window.ts';
+import { PLACE, type Window } from '../window/window.ts';
 import type { BatchRunner } from './engine.ts';
 import type { Home, ProgramEvent, Redirect } from './home.ts';
 import type { BatchCopy, BatchLayout } from './host.ts';
@@ -263,7 +263,29 @@ export function batchLayout(
   };
 }
 
-/** Fills the packet area, runs, empties it. */
+/**
+ * Where packets and descriptors are put together before they go to the window in one piece each: shared memory takes bytes that do not
+ * lie alike one by one.
+ */
+interface Staging {
+  /** As from PLACE.packet on. */
+  readonly packets: Uint8Array;
+  /** As from DESCRIPTORS on. */
+  readonly words: Uint32Array;
+  readonly descriptors: Uint8Array;
+}
+/** Of a batch that is over, for the next. */
+let spare: Staging | undefined;
+
+function takeStaging(): Staging {
+  const taken = spare;
+  spare = undefined;
+  if (taken !== undefined) return taken;
+  const words = new Uint32Array((TEMPLATE - DESCRIPTORS) / 4);
+  return { packets: new Uint8Array(PLACE.packetEnd - PLACE.packet), words, descriptors: new Uint8Array(words.buffer) };
+}
+
+/** Fills the packet area, runs, looks at what came out, and begins anew. */
 export class NativeBatch {
   readonly #home: Home;
   readonly #runner: BatchRunner;
@@ -273,8 +295,12 @@ export class NativeBatch {
   readonly #skips: number;
   readonly #outcome: BatchOutcome;
   readonly #capacity: number;
+  readonly #staging: Staging = takeStaging();
+  /** Bytes of the packet area that an earlier row has filled. */
+  #used: number = PLACE.packetEnd - PLACE.packet;
   #count = 0;
-  #next: number = PLACE.packet + HEADROOM;
+  /** Where the next packet goes, in bytes from PLACE.packet. */
+  #next: number = HEADROOM;
 
   /** The context lies in its place, as it is for a packet without bytes. */
   constructor(home: Home, runner: BatchRunner, layout: BatchLayout, seesLinkLayer: boolean, outcome: BatchOutcome) {
@@ -288,7 +314,6 @@ export class NativeBatch {
     const { window } = home;
     const { from, to, bytes } = layout.template!;
     window.write(from, window.read(to, bytes));
-    window.zero(PLACE.packet, PLACE.packetEnd - PLACE.packet);
   }
 
   /** False where the packet is too long to lie beside others: it must be run alone, after `flush`. */
@@ -296,19 +321,19 @@ export class NativeBatch {
     const bytes = this.#skips === 0 ? packet : packet.subarray(this.#skips);
     const { length } = bytes;
     if (length + HEADROOM + GAP > PLACE.packetEnd - PLACE.packet) return false;
-    if (this.#count === this.#capacity || this.#next + length + GAP > PLACE.packetEnd) this.flush();
-    const { window } = this.#home;
+    const { packets, words } = this.#staging;
+    if (this.#count === this.#capacity || this.#next + length + GAP > packets.length) this.flush();
     const data = this.#next;
-    const at = DESCRIPTORS + this.#count * this.#layout.stride;
-    window.bytes.set(bytes, data - FLOOR);
-    window.setU32(at + DESCRIPTOR.data, data);
-    window.setU32(at + DESCRIPTOR.end, data + length);
+    const at = this.#count * this.#layout.stride;
+    packets.set(bytes, data);
+    words[(at + DESCRIPTOR.data) / 4] = PLACE.packet + data;
+    words[(at + DESCRIPTOR.end) / 4] = PLACE.packet + data + length;
     if (this.#isSkb) {
       const { protocol, packetType } = linkLayerFields(packet);
-      window.setU32(at + DESCRIPTOR.length, length);
-      window.setU32(at + DESCRIPTOR.protocol, protocol);
-      window.setU32(at + DESCRIPTOR.packetType, packetType);
-      window.setU32(at + DESCRIPTOR.wireLength, length);
+      words[(at + DESCRIPTOR.length) / 4] = length;
+      words[(at + DESCRIPTOR.protocol) / 4] = protocol;
+      words[(at + DESCRIPTOR.packetType) / 4] = packetType;
+      words[(at + DESCRIPTOR.wireLength) / 4] = length;
     }
     this.#next = (data + length + GAP + ALIGNMENT - 1) & -ALIGNMENT;
     this.#count++;
@@ -317,28 +342,39 @@ export class NativeBatch {
 
   flush(): void {
     const { window } = this.#home;
+    const { packets, words, descriptors } = this.#staging;
     const { stride } = this.#layout;
     const count = this.#count;
     let done = 0;
+    // With the zeros behind the last one, where an earlier row was longer.
+    window.write(PLACE.packet, packets.subarray(0, Math.max(this.#next, this.#used)));
+    window.write(DESCRIPTORS, descriptors.subarray(0, count * stride));
     while (done < count) {
       const until = done + this.#runner.run(DESCRIPTORS + done * stride, count - done);
       for (; done < until; done++) {
-        const at = DESCRIPTORS + done * stride;
-        this.#outcome.exit(
-          window.u32(at + DESCRIPTOR.r0),
-          window.u32(at + DESCRIPTOR.r0 + 4),
-          window.u32(at + DESCRIPTOR.data),
-          window.u32(at + DESCRIPTOR.end),
-        );
+        const at = done * stride;
+        const r0 = DESCRIPTORS + at + DESCRIPTOR.r0;
+        this.#outcome.exit(window.u32(r0), window.u32(r0 + 4), words[(at + DESCRIPTOR.data) / 4]!, words[(at + DESCRIPTOR.end) / 4]!);
       }
       if (done === count) break;
-      const at = DESCRIPTORS + done * stride;
-      this.#outcome.stopped(this.#runner.stopped(), window.u32(at + DESCRIPTOR.data), window.u32(at + DESCRIPTOR.end));
+      const at = done * stride;
+      this.#outcome.stopped(this.#runner.stopped(), words[(at + DESCRIPTOR.data) / 4]!, words[(at + DESCRIPTOR.end) / 4]!);
       done++;
     }
-    window.zero(PLACE.packet, this.#next - PLACE.packet);
+    this.#clear();
+  }
+
+  #clear(): void {
+    this.#staging.packets.fill(0, 0, this.#next);
+    this.#used = this.#next;
     this.#count = 0;
-    this.#next = PLACE.packet + HEADROOM;
+    this.#next = HEADROOM;
+  }
+
+  /** After the last packet, whether all went well or not. */
+  close(): void {
+    this.#clear();
+    spare = this.#staging;
   }
 }
 

@@ -488,8 +488,9 @@ export class LoadedObject {
     const { engine, runnable } = this.#choose(program, options.engine ?? this.#options.engine ?? 'auto');
     const outcome = new BatchOutcome(program.type, this.home.window, options.each);
     this.#batching = true;
+    let loop: NativeBatch | undefined;
     try {
-      const loop = this.#nativeBatch(program, runnable, options, outcome);
+      loop = this.#nativeBatch(program, runnable, options, outcome);
       const limit = this.#fuel(options.fuel);
       // One object for all packets.
       const alone: { -readonly [key in keyof RunOptions]: RunOptions[key] } = { ...options };
@@ -504,6 +505,7 @@ export class LoadedObject {
       loop?.flush();
       return outcome.result(engine.name, loop === undefined ? 'javascript' : 'native');
     } finally {
+      loop?.close();
       this.#batching = false;
     }
   }
