@@ -6,7 +6,7 @@ import { readArguments } from './usage.ts';
 
 export async function disasm(argv: readonly string[]): Promise<number> {
   const { values, files } = readArguments(argv, { program: { type: 'string' }, json: { type: 'boolean' } } as const, { min: 1, max: 1 });
-  const source = openSource(files[0]!);
+  const source = await openSource(files[0]!);
   const names = values.program === undefined ? source.programNames : [values.program];
   const programs = names.map((name) => source.program(name));
   if (values.json === true) {

@@ -35,7 +35,7 @@ export async function dump(argv: readonly string[]): Promise<number> {
   if (target === undefined) throw new UsageError(`--target takes ${TARGET_NAMES.join(' or ')}, got "${values.target}"`);
   const base = values.base === undefined ? addressFromNumber(DEFAULT_BASE) : addressFromBigint(integer('base', values.base));
   const helpers = new Map(values.helper.map((text) => helperAddress(text)));
-  const program = openSource(files[0]!).program(values.program);
+  const program = (await openSource(files[0]!)).program(values.program);
   const image = compile(program, target, surroundings(base, helpers), {
     fuel: values.fuel === undefined || count('fuel', values.fuel) > 0,
     noInline: new Set([...helpers.keys()].flatMap((name) => helperByName(name)?.id ?? [])),

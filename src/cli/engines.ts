@@ -1,6 +1,5 @@
 // Engine names of the command line: what each means on this host, and why one is missing.
-import { nativeHost } from '../node.ts';
-import { ENGINE_NAMES, type EngineName } from '../runtime/engines.ts';
+import { ENGINE_NAMES, type EngineName } from '../runtime/engine-names.ts';
 import type { Host } from '../runtime/host.ts';
 import { BpfError } from '../util/error.ts';
 import { UsageError } from './usage.ts';
@@ -14,7 +13,10 @@ export interface Engines {
 export async function openEngines(name: string): Promise<Engines> {
   if (!(ENGINE_NAMES as readonly string[]).includes(name)) throw new UsageError(`--engine takes ${ENGINE_NAMES.join(', ')}, got "${name}"`);
   const engine = name as EngineName;
-  if (engine === 'interpreter' || engine === 'arm64-sim') return { name: engine, host: undefined };
+  if (engine === 'interpreter') return { name: engine, host: undefined };
+  await import('../runtime/engines.ts');
+  if (engine === 'arm64-sim') return { name: engine, host: undefined };
+  const { nativeHost } = await import('../node.ts');
   const native = await nativeHost();
   if (engine === 'auto') return { name: engine, host: native.host };
   if (native.host?.target === engine) return { name: engine, host: native.host };

@@ -37,7 +37,7 @@ interface MapInfo {
 
 export async function info(argv: readonly string[]): Promise<number> {
   const { values, files } = readArguments(argv, { json: { type: 'boolean' } } as const, { min: 1, max: 1 });
-  const source = openSource(files[0]!);
+  const source = await openSource(files[0]!);
   const programs = source.programNames.map((name) => programInfo(source, name));
   const { collection } = source;
   const maps = (collection?.maps ?? []).map((map) => mapInfo(collection!, map));

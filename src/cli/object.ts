@@ -4,7 +4,7 @@ import { load as loadSpec } from '../object/load.ts';
 import { type LoadBytesOptions, loadCollection, loadProgram } from '../runtime/load.ts';
 import type { LoadedObject, LoadedProgram } from '../runtime/object.ts';
 import { kindOf, readInput } from './files.ts';
-import { singleProgram } from './source.ts';
+import { checkName, singleProgram } from './source.ts';
 
 export interface Opened {
   readonly object: LoadedObject;
@@ -22,7 +22,8 @@ export async function openObject(path: string, name: string | undefined, options
       return open(loadCollection(spec, { ...options, path, ...(linksOthers ? {} : { only: [found] }) }), found);
     }
     default: {
-      const program = singleProgram(path, bytes, name);
+      const program = await singleProgram(path, bytes);
+      checkName(path, program.name, name);
       return open(loadProgram(program, options), program.name);
     }
   }

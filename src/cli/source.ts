@@ -1,6 +1,5 @@
 // FILE of the commands: an object, bytecode or assembly text, as programs ready for an engine.
 import { basename } from 'node:path';
-import { parse } from '../asm/parse.ts';
 import { link } from '../object/link.ts';
 import { load } from '../object/load.ts';
 import type { CollectionSpec } from '../object/spec.ts';
@@ -17,7 +16,7 @@ export interface Source {
   program(name?: string): Program;
 }
 
-export function openSource(path: string): Source {
+export async function openSource(path: string): Promise<Source> {
   const bytes = readInput(path);
   switch (kindOf(path, bytes)) {
     case 'elf': {
@@ -29,32 +28,36 @@ export function openSource(path: string): Source {
         program: (name) => createProgram({ ...link(collection, name), maps: collection.maps }),
       };
     }
-    default:
+    default: {
+      const only = await singleProgram(path, bytes);
       return {
         path,
         collection: undefined,
-        programNames: [ownName(path)],
-        program: (name) => createProgram(singleProgram(path, bytes, name)),
+        programNames: [only.name],
+        program(name) {
+          checkName(path, only.name, name);
+          return createProgram(only);
+        },
       };
+    }
   }
 }
 
-/** A file that is one program is named after itself. */
-function ownName(path: string): string {
-  return path === '-' ? 'stdin' : basename(path).replace(/\.[^.]*$/, '');
-}
-
-/** The program that bytecode or assembly text is. */
-export function singleProgram(path: string, bytes: Uint8Array, wanted: string | undefined): ProgramInput {
-  const name = ownName(path);
-  if (wanted !== undefined && wanted !== name) {
-    throw new BpfError('cli/no-such-program', { in: 'file', path }, `no program ${wanted}; the file is one program, ${name}`);
-  }
+/** The program that bytecode or assembly text is, named after its file. The assembler is loaded only for text. */
+export async function singleProgram(path: string, bytes: Uint8Array): Promise<ProgramInput> {
+  const name = path === '-' ? 'stdin' : basename(path).replace(/\.[^.]*$/, '');
   if (kindOf(path, bytes) === 'bytecode') return { name, bytes };
+  const { parse } = await import('../asm/parse.ts');
   const { bytes: code, subprograms, lines, maps } = parse(text(bytes), path);
   if (maps.length > 0) {
     const message = `the text names map ${maps[0]}; only object files can define maps`;
     throw new BpfError('cli/map-in-text', { in: 'file', path }, message);
   }
   return { name, bytes: code, lines, ...(subprograms.length === 0 ? {} : { subprograms }) };
+}
+
+/** A file that is one program has one name. */
+export function checkName(path: string, name: string, wanted: string | undefined): void {
+  if (wanted === undefined || wanted === name) return;
+  throw new BpfError('cli/no-such-program', { in: 'file', path }, `no program ${wanted}; the file is one program, ${name}`);
 }

@@ -1,14 +1,15 @@
-// The engines by name, and which of them this host can run.
+// All engines, and which of them this host can run.
 import { findTarget } from '../jit/targets.ts';
 import { BpfError, unreachable } from '../util/error.ts';
+import { compiledProgram } from './compiled.ts';
 import type { Engine } from './engine.ts';
+import { type EngineName, provideCompilers } from './engine-names.ts';
 import type { Host } from './host.ts';
 import { interpreter } from './interpreter-engine.ts';
 import { jitEngine } from './jit-engine.ts';
 import { simulatedHost } from './simulated-host.ts';
 
-export const ENGINE_NAMES = ['interpreter', 'arm64', 'arm64-sim', 'x64', 'auto'] as const;
-export type EngineName = (typeof ENGINE_NAMES)[number];
+export { ENGINE_NAMES, type EngineName } from './engine-names.ts';
 
 /** `host`: what runs images natively; undefined: nothing here does. */
 export function engineByName(name: EngineName, host: Host | undefined): Engine {
@@ -29,3 +30,5 @@ export function engineByName(name: EngineName, host: Host | undefined): Engine {
       return unreachable(name);
   }
 }
+
+provideCompilers({ engineByName, compiledProgram });

@@ -12,11 +12,11 @@ import { BpfError } from '../util/error.ts';
 import { PLACE, type Window, type WindowOptions, WindowPool } from '../window/window.ts';
 import { ALL_HELPERS, ALL_KFUNCS } from './all-helpers.ts';
 import { type BatchItem, BatchOutcome, type BatchResult, batchLayout, NativeBatch, orStopped } from './batch.ts';
-import { type CompiledProgram, compiledProgram } from './compiled.ts';
+import type { CompiledProgram } from './compiled.ts';
 import { socketOf } from './context-targets.ts';
 import type { MapOptions } from './descriptor.ts';
 import type { Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
-import { type EngineName, engineByName } from './engines.ts';
+import { compilers, type EngineName, engineByName } from './engine-names.ts';
 import { toHelper } from './helpers.ts';
 import { dropRecords, readRings } from './helpers-maps.ts';
 import { Clock, type EmbedderHelper, Home, type ProgramEvent, type Redirect, seededRandom } from './home.ts';
@@ -185,7 +185,7 @@ export class LoadedProgram {
   image(engine: EngineName | Engine): CompiledProgram | undefined {
     const elsewhere = engine === 'arm64' && !this.#object.runsNatively('arm64');
     const { image } = this.#object.runnable(this.program, this.#object.engine(elsewhere ? 'arm64-sim' : engine));
-    return image === undefined ? undefined : compiledProgram(this.program, image);
+    return image === undefined ? undefined : compilers().compiledProgram(this.program, image);
   }
 }
 

@@ -32,7 +32,7 @@ const good = file('good.bpfasm', 'r0 = 1\nexit\n');
 const endless = file('endless.bpfasm', 'L0:\ngoto L0\nexit\n');
 const wild = file('wild.bpfasm', 'r1 = 0\nr0 = *(u64 *)(r1 + 8)\nexit\n');
 const withMap = file('map.bpfasm', 'r1 = map[counts]\nexit\n');
-const helper = file('helper.bpfasm', 'call 69\nexit\n');
+const helper = file('helper.bpfasm', 'call 3000\nexit\n');
 const noMap = file('nomap.bpfasm', 'r2 = r10\nr1 = 5\ncall 1\nexit\n');
 
 /** Starting a process for each would take half a minute. */
@@ -97,7 +97,7 @@ const REFUSED: readonly (readonly [args: readonly string[], error: RegExp])[] = 
   [['disasm', example, '--program', 'other'], /no program other/],
   [['run', bigEndian, '--program', 'entry'], /\[object\/big-endian\]$/],
   [['run', withMap], /names map counts; .* \[cli\/map-in-text\]$/],
-  [['run', helper], /helper\.bpfasm:1:1\): .*helper 69.* \[runtime\/missing-helper\]/],
+  [['run', helper], /helper\.bpfasm:1:1\): .*helper 3000.* \[runtime\/missing-helper\]/],
   [['run', example, '--ctx', 'foo=1'], /no field foo; it has data, .* \[runtime\/context-field\]$/],
   [
     ['run', example, '--ctx', 'ingress_ifindex=0x100000000'],

@@ -5,6 +5,7 @@ import { parse } from '../../src/asm/parse.ts';
 import { createProgram, type MapShape } from '../../src/program/program.ts';
 import { fold, partialSum, replaced } from '../../src/runtime/checksum.ts';
 import { formatText } from '../../src/runtime/format.ts';
+import '../../src/runtime/engines.ts';
 import { LoadedObject, type LoadOptions } from '../../src/runtime/object.ts';
 import { PLACE, Window } from '../../src/window/window.ts';
 

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type LoadBytesOptions, loadBytes } from '../../src/runtime/load.ts';
+import '../../src/runtime/engines.ts';
 import type { LoadedObject } from '../../src/runtime/object.ts';
 import type { BpfError } from '../../src/util/error.ts';
 

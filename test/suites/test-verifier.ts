@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { KIND, PSEUDO } from '../../src/isa/code.ts';
 import { createProgram, type MapShape, type Program } from '../../src/program/program.ts';
+import '../../src/runtime/engines.ts';
 import { LoadedObject, type MapInput } from '../../src/runtime/object.ts';
 import { tryParseHex } from '../../src/util/bytes.ts';
 import { BpfError, type ErrorCode } from '../../src/util/error.ts';
