@@ -171,7 +171,8 @@ function write32(bytes: Uint8Array, at: number, value: number): number {
   return at + 4;
 }
 
-function emitImmediate(plan: Plan, bytes: Uint8Array, at: number, imm: number): number {
+/** The buffer, not its bytes: those may be replaced while the part before, which gives `at`, is written. */
+function emitImmediate(plan: Plan, { bytes }: CodeBuffer, at: number, imm: number): number {
   if (!(imm >= plan.immMin && imm <= plan.immMax)) refuse(plan, 'immediate', imm);
   if (plan.immBytes === 1) {
     bytes[at] = imm;
@@ -249,13 +250,13 @@ const SHAPES = {
     (p: Plan): Closure<N1> =>
     (b, imm) => {
       open(p, b, 0);
-      b.length = emitImmediate(p, b.bytes, emitHead(p, b, 0, 0, false), imm);
+      b.length = emitImmediate(p, b, emitHead(p, b, 0, 0, false), imm);
     },
   'n imm':
     (p: Plan): Closure<N2> =>
     (b, n, imm) => {
       open(p, b, n);
-      b.length = emitImmediate(p, b.bytes, emitHead(p, b, n, 0, false), imm);
+      b.length = emitImmediate(p, b, emitHead(p, b, n, 0, false), imm);
     },
   opcode:
     (p: Plan): Closure<N1> =>
@@ -265,7 +266,7 @@ const SHAPES = {
   'opcode imm':
     (p: Plan): Closure<N2> =>
     (b, reg, imm) => {
-      b.length = emitImmediate(p, b.bytes, emitOpcode(p, b, 0, reg), imm);
+      b.length = emitImmediate(p, b, emitOpcode(p, b, 0, reg), imm);
     },
   'opcode imm64':
     (p: Plan): Closure<N3> =>
@@ -286,12 +287,12 @@ const SHAPES = {
   'rm imm':
     (p: Plan): Closure<N2> =>
     (b, rm, imm) => {
-      b.length = emitImmediate(p, b.bytes, emitRegister(p, b, 0, p.digit, rm), imm);
+      b.length = emitImmediate(p, b, emitRegister(p, b, 0, p.digit, rm), imm);
     },
   'n rm imm':
     (p: Plan): Closure<N3> =>
     (b, n, rm, imm) => {
-      b.length = emitImmediate(p, b.bytes, emitRegister(p, b, n, p.digit + p.digitStep * n, rm), imm);
+      b.length = emitImmediate(p, b, emitRegister(p, b, n, p.digit + p.digitStep * n, rm), imm);
     },
   'rm reg':
     (p: Plan): Closure<N2> =>
@@ -316,7 +317,7 @@ const SHAPES = {
   'reg rm imm':
     (p: Plan): Closure<N3> =>
     (b, reg, rm, imm) => {
-      b.length = emitImmediate(p, b.bytes, emitRegister(p, b, 0, reg, rm), imm);
+      b.length = emitImmediate(p, b, emitRegister(p, b, 0, reg, rm), imm);
     },
   mem:
     (p: Plan): Closure<N2> =>
@@ -331,12 +332,12 @@ const SHAPES = {
   'mem imm':
     (p: Plan): Closure<N3> =>
     (b, mem, disp, imm) => {
-      b.length = emitImmediate(p, b.bytes, emitAddress(p, b, 0, p.digit, mem, disp), imm);
+      b.length = emitImmediate(p, b, emitAddress(p, b, 0, p.digit, mem, disp), imm);
     },
   'n mem imm':
     (p: Plan): Closure<N4> =>
     (b, n, mem, disp, imm) => {
-      b.length = emitImmediate(p, b.bytes, emitAddress(p, b, n, p.digit + p.digitStep * n, mem, disp), imm);
+      b.length = emitImmediate(p, b, emitAddress(p, b, n, p.digit + p.digitStep * n, mem, disp), imm);
     },
   'mem reg':
     (p: Plan): Closure<N3> =>
@@ -361,7 +362,7 @@ const SHAPES = {
   'reg mem imm':
     (p: Plan): Closure<N4> =>
     (b, reg, mem, disp, imm) => {
-      b.length = emitImmediate(p, b.bytes, emitAddress(p, b, 0, reg, mem, disp), imm);
+      b.length = emitImmediate(p, b, emitAddress(p, b, 0, reg, mem, disp), imm);
     },
   'vex reg rm vvvv':
     (p: Plan): Closure<N3> =>
@@ -387,12 +388,12 @@ const SHAPES = {
   'vex reg rm imm':
     (p: Plan): Closure<N3> =>
     (b, reg, rm, imm) => {
-      b.length = emitImmediate(p, b.bytes, emitVexRegister(p, b, reg, 0, rm), imm);
+      b.length = emitImmediate(p, b, emitVexRegister(p, b, reg, 0, rm), imm);
     },
   'vex reg mem imm':
     (p: Plan): Closure<N4> =>
     (b, reg, mem, disp, imm) => {
-      b.length = emitImmediate(p, b.bytes, emitVexAddress(p, b, reg, 0, mem, disp), imm);
+      b.length = emitImmediate(p, b, emitVexAddress(p, b, reg, 0, mem, disp), imm);
     },
 } as const;
 
