@@ -3,6 +3,7 @@ import { DYNPTR_HELPERS, DYNPTR_KFUNCS } from './dynptrs.ts';
 import { COMMON_HELPERS, type Implementation } from './helpers.ts';
 import { MAP_HELPERS } from './helpers-maps.ts';
 import { PACKET_HELPERS } from './helpers-packet.ts';
+import { OBJECT_HELPERS, OBJECT_KFUNCS } from './kernel-objects.ts';
 import { PLAIN_KFUNCS } from './kfuncs.ts';
 import { NETWORK_HELPERS } from './network.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
@@ -17,6 +18,7 @@ export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
   ...SHAPE_HELPERS,
   ...MAP_HELPERS,
   ...TIMER_HELPERS,
+  ...OBJECT_HELPERS,
   ...NETWORK_HELPERS,
   ...SYNCOOKIE_HELPERS,
   ...TUNNEL_HELPERS,
@@ -26,6 +28,7 @@ export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
 export const ALL_KFUNCS: Readonly<Record<string, Implementation>> = {
   ...PLAIN_KFUNCS,
   ...DYNPTR_KFUNCS,
+  ...OBJECT_KFUNCS,
 };
 
 const TAIL_CALL = 12;

@@ -1,10 +1,12 @@
 // What one loaded object owns and its helpers share: the window, maps, clock, random numbers, and what programs said.
+import type { Btf } from '../btf/types.ts';
 import type { HelperFunction } from '../interpreter/machine.ts';
 import type { Program } from '../program/program.ts';
 import { seesLinkLayer } from '../spec/contexts.ts';
 import { Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
 import { ContextTargets } from './context-targets.ts';
+import { KernelObjects } from './kernel-objects.ts';
 import type { BpfMap, MapHome } from './maps.ts';
 import { Network, type Route, type Socket } from './network.ts';
 import { PacketArea } from './packet.ts';
@@ -86,6 +88,9 @@ export class Home implements MapHome {
   readonly targets: ContextTargets;
   readonly timers: Timers = new Timers();
   readonly network: Network;
+  readonly objects: KernelObjects = new KernelObjects();
+  /** Types of the loaded object. */
+  btf: Btf | undefined;
   readonly cpus: number;
   readonly clock: Clock;
   readonly random: () => number;

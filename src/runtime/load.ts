@@ -58,7 +58,7 @@ export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions =
     .map((map) => mapInput(spec, map))
     // What is not linked cannot be reached: its slots stay empty.
     .map((map) => (map.elements === undefined ? map : { ...map, elements: map.elements.filter(isThere(spec, programs)) }));
-  return new LoadedObject({ name: spec.path, programs, maps }, options);
+  return new LoadedObject({ name: spec.path, programs, maps, btf: spec.btf }, options);
 }
 
 function isThere(spec: CollectionSpec, programs: readonly Program[]) {
@@ -93,7 +93,12 @@ function mapInput(spec: CollectionSpec, map: MapSpec): MapInput {
     codecs: {
       key: btfCodec(btf, map.keyType, map.keySize, `key of map ${map.name}`),
       value: btfCodec(btf, map.valueType, map.valueSize, `value of map ${map.name}`),
-      hidden: hiddenFields(btf, map.valueType),
+      hidden:
+        data === undefined
+          ? hiddenFields(btf, map.valueType)
+          : data.variables.flatMap(({ type, offset }) =>
+              hiddenFields(btf, type).map((field) => ({ ...field, offset: offset + field.offset })),
+            ),
     },
     elements: map.elements.map((element) => ({
       index: element.index,

@@ -1,6 +1,7 @@
 // A loaded object: its programs, maps and variables in one window, to be run, read, saved and brought back.
 
 import { POISON } from '../btf/patch.ts';
+import type { Btf } from '../btf/types.ts';
 import type { TraceHook } from '../interpreter/interpret.ts';
 import { lineAt } from '../interpreter/interpret.ts';
 import { FIRST_HANDLE, type RunState } from '../interpreter/machine.ts';
@@ -67,6 +68,8 @@ export interface ObjectInput {
   /** Those that can be run. */
   readonly programs: readonly Program[];
   readonly maps: readonly MapInput[];
+  /** Types that the programs name by id. */
+  readonly btf?: Btf | undefined;
 }
 
 export interface LoadOptions {
@@ -228,6 +231,7 @@ export class LoadedObject {
       sockets: options.sockets,
       random: typeof random === 'function' ? random : seededRandom(random ?? 1),
     });
+    this.home.btf = input.btf;
     this.home.unread = options.unread ?? false;
     this.#numbered = [undefined, ...input.programs];
     this.#inner = new Map(input.maps.flatMap(({ name, inner }) => (inner === undefined ? [] : [[name, inner] as const])));
