@@ -248,7 +248,13 @@ export class Interpreter implements Caller {
     const to = routines.#halves;
     const from = this.#halves;
     for (let half = 2; half < 12; half++) to[half] = from[half]!;
-    routines.#callRoutine(entry);
+    try {
+      routines.#callRoutine(entry);
+    } catch (error) {
+      // Its budget is used up, or the map is damaged: that is the caller's stop.
+      if (error instanceof BpfStopped) this.#stop('helper', slot, `${id}: ${error.what}`);
+      throw error;
+    }
     from[0] = to[0]!;
     from[1] = to[1]!;
   }

@@ -15,7 +15,7 @@ const [interpreter, ...MACHINES] = ENGINES as readonly [RobustEngine, ...RobustE
 /** Slots: enough for any loop of the examples. */
 const FUEL = 20_000;
 const TIMEOUT_MS = 5_000;
-/** One input may take that long, engines and all; a slow machine is not a hang. */
+/** One input may take that long, engines and all. */
 export const MAX_MS = 2_000;
 
 /** What came of one program on one engine, comparable as text. `loose`: machine code may go on where the interpreter stopped. */
@@ -54,7 +54,7 @@ export function checkRefusal(error: unknown): BpfError {
 
 /** Loads `bytes` and runs its programs over `packet` on all engines. */
 export function tryObject(bytes: Uint8Array, packet: Uint8Array, tally: Tally): void {
-  const started = performance.now();
+  const started = processorMs();
   let expected: readonly Ending[];
   try {
     expected = endingsOf(bytes, packet, interpreter);
@@ -74,8 +74,11 @@ export function tryObject(bytes: Uint8Array, packet: Uint8Array, tally: Tally): 
   const firstLoose = expected.findIndex(({ loose }) => loose);
   const comparable = textOf(expected, firstLoose);
   for (const engine of MACHINES) {
-    const found = textOf(endingsOf(bytes, packet, engine), firstLoose);
+    const theirs = endingsOf(bytes, packet, engine);
+    const found = textOf(theirs, firstLoose);
     if (found === comparable) continue;
+    const unaligned = theirs.findIndex(({ loose }) => loose);
+    if (unaligned >= 0 && textOf(theirs, unaligned) === textOf(expected, unaligned)) continue;
     if (
       [0n, 0x5555_5555_5555_5555n, 0xffff_8000_0000_0001n].some(
         (value) => textOf(endingsOf(bytes, packet, interpreter, value), firstLoose) !== comparable,
@@ -118,8 +121,14 @@ function poisoner({ program: { code } }: LoadedProgram, value: bigint): TraceHoo
   };
 }
 
+/** A busy machine is not a hang. */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 function checkTime(started: number): void {
-  const spent = performance.now() - started;
+  const spent = processorMs() - started;
   if (spent > MAX_MS) throw new Error(`it took ${Math.round(spent)} ms`);
 }
 
@@ -144,6 +153,8 @@ function endingOf(object: LoadedObject, program: LoadedProgram, packet: Uint8Arr
 
 /** Bytes of the elements, a digest's worth: the first ones. */
 function contents(map: LoadedObject['maps'][string]): string {
+  // Walking what could hold millions, or values of many MiB, takes its time.
+  if (map.maxEntries > 4096 || map.valueSize > 65_536) return `${map.size} elements`;
   let text = '';
   let count = 0;
   for (const [key, value] of map.entriesBytes()) {
@@ -165,6 +176,9 @@ function mayGoOn(object: LoadedObject, { program: { code } }: LoadedProgram, sto
   if (stop.reason !== 'fault') return false;
   const { access } = stop;
   if (access === undefined) return false;
+  // Some machines refuse atomics at odd places, others and the interpreter do not.
+  const isAtomic = kind === KIND.atomic || kind === KIND.loadAcquire || kind === KIND.storeRelease;
+  if (isAtomic && Number(access.address % BigInt(code.size[stop.slot]!)) !== 0) return true;
   const offset = code.offset[stop.slot]!;
   const machine = Number(BigInt.asUintN(32, access.address - BigInt(offset))) + offset;
   return machine >= BIAS && machine + access.size <= object.home.window.end;
