@@ -145,7 +145,8 @@ function batch(at: number, options: EntryOptions, layout: BatchLayout): Uint8Arr
     code.load(4, 10, 9, layout.legacy.length, 11);
     code.store(4, 10, ACT, A.packetLength);
   }
-  code.moveImm(1, layout.r1);
+  if (typeof layout.r1 === 'number') code.moveImm(1, layout.r1);
+  else code.load(4, 1, 9, layout.r1.descriptor, 11);
   if (layout.r2 === undefined) code.zero(2);
   else code.load(4, 2, 9, layout.r2, 11);
   callEntry(code, options);

@@ -152,7 +152,8 @@ function batch(at: number, options: EntryOptions, layout: BatchLayout): Uint8Arr
     code.load32(rax, r10, layout.legacy.length);
     code.store32(r11, A.packetLength, rax);
   }
-  code.moveImm(rdi, layout.r1);
+  if (typeof layout.r1 === 'number') code.moveImm(rdi, layout.r1);
+  else code.load32(rdi, r10, layout.r1.descriptor);
   if (layout.r2 === undefined) code.zero(rsi);
   else code.load32(rsi, r10, layout.r2);
   callEntry(code, options);

@@ -221,9 +221,10 @@ const GAP = 64;
 /** Of packets: the low byte of their pointers is that of single runs. */
 const ALIGNMENT = 256;
 
-/** Offsets in a descriptor; the second half is for __sk_buff only. */
+/** Offsets in a descriptor; the length is for raw programs and __sk_buff, what follows for __sk_buff only. */
 export const DESCRIPTOR = { data: 0, end: 4, r0: 8, length: 16, protocol: 20, packetType: 24, wireLength: 28 } as const;
 const XDP_STRIDE = 16;
+const RAW_STRIDE = 24;
 const SKB_STRIDE = 32;
 
 /** How the loop runs this program, or undefined where it must not. `given`: fields of the context that are the same for all packets. */
@@ -233,7 +234,18 @@ export function batchLayout(
   given: Readonly<Record<string, unknown>>,
   replaced: (id: number) => boolean,
 ): BatchLayout | undefined {
-  if (spec?.packet === undefined || !isFreeOfPackets(program, replaced) || readsTargets(program, spec)) return undefined;
+  if (!isFreeOfPackets(program, replaced)) return undefined;
+  const { from, to } = readsUnwritten(program, computeFacts(program));
+  const always = {
+    clear: from === to ? [] : [{ at: PLACE.stackTop - from, bytes: from - to }],
+    store: [],
+    result: DESCRIPTOR.r0,
+  };
+  const legacy = program.code.kind.includes(KIND.packetLoad) ? { legacy: { pointer: DESCRIPTOR.data, length: DESCRIPTOR.length } } : {};
+  if (program.type === 'raw') {
+    return { ...always, ...legacy, stride: RAW_STRIDE, r1: { descriptor: DESCRIPTOR.data }, r2: DESCRIPTOR.length, load: [] };
+  }
+  if (spec?.packet === undefined || readsTargets(program, spec)) return undefined;
   const { data, dataEnd, dataMeta, length } = spec.packet;
   const into = (descriptor: number, offset: number, bytes: 4 | 8 = 4): BatchCopy => ({ descriptor, window: PLACE.context + offset, bytes });
   const load = dataEnd === data + 4 ? [into(DESCRIPTOR.data, data, 8)] : [into(DESCRIPTOR.data, data), into(DESCRIPTOR.end, dataEnd)];
@@ -250,16 +262,13 @@ export function batchLayout(
       if (field !== undefined && given[name] === undefined) load.push(into(at, field.offset));
     }
   }
-  const { from, to } = readsUnwritten(program, computeFacts(program));
   return {
+    ...always,
+    ...(isSkb ? legacy : {}),
     stride: isSkb ? SKB_STRIDE : XDP_STRIDE,
     r1: PLACE.context,
     template: { from: TEMPLATE, to: PLACE.context, bytes: Math.ceil(spec.bytes / 8) * 8 },
-    clear: from === to ? [] : [{ at: PLACE.stackTop - from, bytes: from - to }],
     load,
-    store: [],
-    result: DESCRIPTOR.r0,
-    ...(program.code.kind.includes(KIND.packetLoad) && isSkb ? { legacy: { pointer: DESCRIPTOR.data, length: DESCRIPTOR.length } } : {}),
   };
 }
 
@@ -291,6 +300,7 @@ export class NativeBatch {
   readonly #runner: BatchRunner;
   readonly #layout: BatchLayout;
   readonly #isSkb: boolean;
+  readonly #hasLength: boolean;
   /** Bytes of each packet that the program does not see. */
   readonly #skips: number;
   readonly #outcome: BatchOutcome;
@@ -308,12 +318,13 @@ export class NativeBatch {
     this.#runner = runner;
     this.#layout = layout;
     this.#isSkb = layout.stride === SKB_STRIDE;
+    this.#hasLength = layout.stride !== XDP_STRIDE;
     this.#skips = seesLinkLayer ? 0 : ETHERNET_BYTES;
     this.#outcome = outcome;
     this.#capacity = Math.floor((TEMPLATE - DESCRIPTORS) / layout.stride);
     const { window } = home;
-    const { from, to, bytes } = layout.template!;
-    window.write(from, window.read(to, bytes));
+    const { template } = layout;
+    if (template !== undefined) window.write(template.from, window.read(template.to, template.bytes));
   }
 
   /** False where the packet is too long to lie beside others: it must be run alone, after `flush`. */
@@ -328,9 +339,9 @@ export class NativeBatch {
     packets.set(bytes, data);
     words[(at + DESCRIPTOR.data) / 4] = PLACE.packet + data;
     words[(at + DESCRIPTOR.end) / 4] = PLACE.packet + data + length;
+    if (this.#hasLength) words[(at + DESCRIPTOR.length) / 4] = length;
     if (this.#isSkb) {
       const { protocol, packetType } = linkLayerFields(packet);
-      words[(at + DESCRIPTOR.length) / 4] = length;
       words[(at + DESCRIPTOR.protocol) / 4] = protocol;
       words[(at + DESCRIPTOR.packetType) / 4] = packetType;
       words[(at + DESCRIPTOR.wireLength) / 4] = length;

@@ -98,8 +98,8 @@ export interface BatchCopy {
 export interface BatchLayout {
   /** Bytes from one descriptor to the next. */
   readonly stride: number;
-  /** R1 of every run, e.g. the context's pointer. */
-  readonly r1: number;
+  /** R1 of every run, e.g. the context's pointer; or the descriptor offset of R1 (uint32). */
+  readonly r1: number | { readonly descriptor: number };
   /** Descriptor offset of R2 (uint32), for raw programs. */
   readonly r2?: number;
   /** Copied over the context before every run; multiples of 8 bytes. */

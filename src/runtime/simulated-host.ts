@@ -423,8 +423,9 @@ export class SimulatedExecutable implements Executable {
     if (legacy !== undefined) {
       this.setPacket(view.getUint32(descriptor + legacy.pointer - FLOOR, true), view.getUint32(descriptor + legacy.length - FLOOR, true));
     }
+    const r1 = typeof layout.r1 === 'number' ? layout.r1 : view.getUint32(descriptor + layout.r1.descriptor - FLOOR, true);
     const r2 = layout.r2 === undefined ? 0 : view.getUint32(descriptor + layout.r2 - FLOOR, true);
-    const reason = this.#enter(places, layout.r1, r2);
+    const reason = this.#enter(places, r1, r2);
     if (reason !== STOP.none) return reason;
     this.#window.view.setBigUint64(descriptor + layout.result - FLOOR, this.r0, true);
     for (const copy of layout.store) this.#copy(copy, copy.window, descriptor + copy.descriptor);

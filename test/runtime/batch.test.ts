@@ -160,6 +160,15 @@ const PROGRAMS: Readonly<Record<string, { type: string; text: string; loop: 'nat
     out:
       exit`,
   },
+  'a raw program': {
+    type: 'raw',
+    loop: 'native',
+    text: `
+      r0 = *(u8 *)(r1 + 3)
+      *(u8 *)(r1 + 2) = r0
+      r0 *= r2
+      exit`,
+  },
   'some packets stop it': {
     type: 'xdp',
     loop: 'native',
@@ -231,7 +240,7 @@ for (const [what, { type, text, loop, stops }] of Object.entries(PROGRAMS)) {
       const options: BatchOptions = {
         engine,
         fuel: what.includes('fuel') ? 100 : 10_000_000,
-        ctx: type === 'xdp' ? { rx_queue_index: 3 } : { priority: 7 },
+        ...(type === 'raw' ? {} : { ctx: type === 'xdp' ? { rx_queue_index: 3 } : { priority: 7 } }),
       };
       const expected = oneByOne(object, 'main', packets, { ...options, engine: 'interpreter' });
       const [seen, took] = inOneGo(object, 'main', packets, options);
