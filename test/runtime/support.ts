@@ -1,5 +1,6 @@
 // Programs from text, on the engines that run anywhere.
 import { test } from 'node:test';
+import '../../src/runtime/engines.ts';
 import { parse } from '../../src/asm/parse.ts';
 import { createProgram, type MapShape } from '../../src/program/program.ts';
 import { LoadedObject, type LoadOptions, type RunOptions, type RunResult } from '../../src/runtime/object.ts';
