@@ -8,6 +8,7 @@ export type { Clock, EmbedderHelper, ProgramEvent, Redirect } from './runtime/ho
 export { interpreter } from './runtime/interpreter-engine.ts';
 export { type LoadBytesOptions, loadBytes, loadCollection, loadProgram } from './runtime/load.ts';
 export type { BpfMap, UpdateMode } from './runtime/maps.ts';
+export type { Route, Socket, SocketEnd } from './runtime/network.ts';
 export {
   type BatchOptions,
   DEFAULT_FUEL,
@@ -19,5 +20,6 @@ export {
   type RunResult,
 } from './runtime/object.ts';
 export type { ContextValues } from './runtime/packet.ts';
+export type { Tunnel } from './runtime/tunnels.ts';
 export { BpfError, type ErrorCode, type Position, printPosition } from './util/error.ts';
 export { BpfStopped, type FaultAccess, type StopCause } from './util/stopped.ts';
