@@ -201,7 +201,8 @@ export class Values {
     if (!isWide) {
       // Another pointer into the frame is near: one instruction instead of two.
       for (let q = 0; q < FRAME_POINTER; q++) {
-        if (q === r || q === this.changing || this.kind[q] !== P.home || ((this.stale >> q) & 1) === 1) continue;
+        // What is dead may never have been written to its home.
+        if (q === r || q === this.changing || this.kind[q] !== P.home || (((this.live & ~this.stale) >> q) & 1) === 0) continue;
         if (this.walker.holds[q] !== HOLDS.frame || this.walker.width[q]! > 32) continue;
         const difference = lo - this.walker.lo[q]!;
         if (difference === 0) mov32(asm, m, HOME[q]!);
