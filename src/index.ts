@@ -20,6 +20,7 @@ export {
   type RunResult,
 } from './runtime/object.ts';
 export type { ContextValues } from './runtime/packet.ts';
+export { stopFlagOf } from './runtime/stop-flag.ts';
 export type { Tunnel } from './runtime/tunnels.ts';
 export { BpfError, type ErrorCode, type Position, printPosition } from './util/error.ts';
 export { BpfStopped, type FaultAccess, type StopCause } from './util/stopped.ts';

@@ -310,6 +310,7 @@ export class Interpreter implements Caller {
           if (++charges === DEADLINE_INTERVAL) {
             charges = 0;
             if (state.deadline !== Infinity && state.now() > state.deadline) this.#stop('deadline', pc, 'the time is used up');
+            if (state.stopFlag !== undefined && Atomics.load(state.stopFlag, 0) !== 0) this.#stop('aborted', pc, 'stopped from outside');
           }
         }
       }

@@ -39,6 +39,8 @@ export interface RunState {
   /** Milliseconds on `now`'s scale; Infinity: none. */
   deadline: number;
   readonly now: () => number;
+  /** The run stops soon after element 0 becomes other than 0; in shared memory, where another thread sets it. */
+  readonly stopFlag?: Int32Array;
   tailCalls: number;
   /** Frames in use on the program stack. */
   depth: number;

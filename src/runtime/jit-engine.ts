@@ -386,6 +386,7 @@ class JitObject implements EngineObject {
         this.#current = next;
         executable.setFuel(state.fuel);
         executable.setTimeout(request.timeoutMs);
+        executable.setStopFlag(state.stopFlag);
         executable.setCpu(this.#home.cpu);
         executable.setPacket(state.packet, state.packetLength, state.packetNetwork);
         const fuel = state.fuel;

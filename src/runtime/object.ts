@@ -114,6 +114,8 @@ export interface RunOptions {
   /** Slots; 0: without limit. */
   readonly fuel?: number;
   readonly timeoutMs?: number;
+  /** The run stops soon after element 0 becomes other than 0: `stopFlagOf` makes it from an AbortSignal of another thread. */
+  readonly stopFlag?: Int32Array;
   readonly cpu?: number;
   /** Interpreter only: sees each instruction before it runs. */
   readonly trace?: TraceHook;
@@ -469,6 +471,7 @@ export class LoadedObject {
       packet: packet.data,
       packetLength: packet.length,
       instructions: 0,
+      ...(options.stopFlag === undefined ? {} : { stopFlag: options.stopFlag }),
     };
     packet.onMove = () => {
       state.packet = packet.data;
@@ -519,7 +522,14 @@ export class LoadedObject {
     const { ctx, timeoutMs = this.#options.timeoutMs ?? 0 } = options;
     const { home } = this;
     // Timers may fire between two packets.
-    if (runnable.batch === undefined || timeoutMs > 0 || ctx instanceof Uint8Array || home.timers.all.size > 0) return undefined;
+    if (
+      runnable.batch === undefined ||
+      timeoutMs > 0 ||
+      options.stopFlag !== undefined ||
+      ctx instanceof Uint8Array ||
+      home.timers.all.size > 0
+    )
+      return undefined;
     const replaced = (id: number): boolean => this.#options.helpers?.[id] !== undefined;
     const layout = batchLayout(program, contextOf(program.type), ctx ?? {}, replaced);
     if (layout === undefined) return undefined;
