@@ -168,7 +168,7 @@ else {
     median(subjects.find((subject) => subject.program === program && subject.column === column)?.samples ?? []);
   const net = (program: string, column: Column): number => timeOf(program, column) - timeOf('null', column);
   const heads = ['x64', 'kernel', 'x64/kernel', 'no fuel, no confinement', 'cost of both', 'interpreter', 'times slower'];
-  console.log(`nanoseconds per run, medians of ${ROUNDS} rounds, less null`);
+  console.log(`nanoseconds per run, medians of ${ROUNDS} rounds, less null; the kernel gives whole nanoseconds`);
   console.log(['program'.padEnd(12), ...heads.map((head) => head.padStart(Math.max(12, head.length)))].join('  '));
   for (const program of names.filter((name) => name !== 'null')) {
     const [x64, kernelTime, without, slow] = [
