@@ -19,6 +19,7 @@ const started = performance.now();
 
 let count = 0;
 let failed = 0;
+let strayed = 0;
 for (; count < limit && failed < 5 && performance.now() - started < seconds * 1000; count++) {
   const text = pointerProgram(first + count);
   const why = difference(text);
@@ -26,7 +27,8 @@ for (; count < limit && failed < 5 && performance.now() - started < seconds * 10
   failed++;
   console.log(`# seed ${first + count}\n${why}\n-- asm\n${smaller(text)}\n`);
 }
-console.log(`seeds ${first} to ${first + count - 1}: ${count - failed} passed, ${failed} failed`);
+console.log(`seeds ${first} to ${first + count - 1}: ${strayed} strayed from their memory`);
+console.log(`${count - failed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 function difference(text: string): string | undefined {
@@ -40,6 +42,11 @@ function difference(text: string): string | undefined {
       outcome = `threw ${(error as Error).stack}`;
     }
     expected ??= outcome;
+    // Only the interpreter sees an access that is inside the window but in no live region [DESIGN 2.2]: nothing to compare.
+    if (expected.startsWith('stop fault')) {
+      strayed++;
+      return undefined;
+    }
     if (outcome !== expected) return `# interpreter: ${expected.slice(0, 100)}\n# ${engine.name}: ${outcome.slice(0, 300)}`;
   }
   return undefined;
