@@ -19,7 +19,7 @@ export const COMMANDS: Readonly<Record<CommandName, Row>> = {
     load: async () => (await import('./run.ts')).run,
   },
   dump: {
-    usage: 'dump FILE [--program NAME] [--target arm64] [--base ADDR] [--helper NAME=ADDR]... [--passes] [--fuel N] [--json]',
+    usage: 'dump FILE [--program NAME] [--target arm64|x64] [--base ADDR] [--helper NAME=ADDR]... [--passes] [--fuel N] [--json]',
     summary: 'Compile a program and show what each instruction became, and how the passes went.',
     load: async () => (await import('./dump.ts')).dump,
   },

@@ -4,10 +4,10 @@
 import { ALU, ATOMIC, type Code, KIND, PACKET_BASE, PSEUDO } from '../../isa/code.ts';
 import { computeFacts, definedBy, type Facts, HOLDS, Walker } from '../../program/facts.ts';
 import type { Program } from '../../program/program.ts';
-import { lookupRoutine } from '../../spec/maps.ts';
 import { assert } from '../../util/error.ts';
 import { ACTIVATION, STOP } from '../activation.ts';
 import { Assembler } from '../assembler.ts';
+import { findInlined } from '../inline.ts';
 import { type Plan, planFlow } from '../plan.ts';
 import type { CompileOptions } from '../target.ts';
 import { helperSymbol, type SymbolRef, type Unit } from '../unit.ts';
@@ -40,8 +40,6 @@ import { Values } from './values.ts';
 
 const CALLEE_SAVED = 0x3c0;
 const R10 = 10;
-const ARRAY_MAP = 2;
-const HELPER_LOOKUP = 1;
 const HINT_C = 1;
 /** How far to look for accesses through the same pointer. */
 const LOOKAHEAD = 24;
@@ -118,13 +116,12 @@ class Lowering {
     this.#plan = planFlow(program, this.facts, this.#fuel);
     this.#label = new Int32Array(this.facts.flow.blocks).fill(-1);
     this.#edges = new Edges(this.v, program.code, this.facts, this.#plan, this.#confined);
-    this.#isInlined = new Uint8Array(program.code.slots);
+    this.#isInlined = findInlined(program, this.facts, this.#plan, this.walker, options, this.#routines);
     this.#inner = new Int32Array(program.subprograms.length).fill(-1);
   }
 
   run(): Unit {
     const { asm, program } = this;
-    this.#findInlined();
     const entries = asm.newLabels(program.subprograms.length);
     if (this.options.routine === true) this.#findInner();
     program.subprograms.forEach((_, index) => {
@@ -144,32 +141,6 @@ class Lowering {
   #bind(label: number): void {
     this.asm.bind(label);
     this.memory.forget();
-  }
-
-  #findInlined(): void {
-    const { code, program, facts } = this;
-    if (this.options.noInline?.has(HELPER_LOOKUP) === true || program.maps.length === 0) return;
-    for (let block = 0; block < facts.flow.blocks; block++) {
-      if (this.#plan.isNeeded[block] === 0) continue;
-      const end = facts.flow.starts[block + 1]!;
-      let entered = false;
-      for (let slot = facts.flow.starts[block]!; slot < end; slot++) {
-        if (code.kind[slot] === KIND.callHelper && code.imm[slot] === HELPER_LOOKUP) {
-          if (!entered) {
-            this.walker.enter(block);
-            for (let before = facts.flow.starts[block]!; before < slot; before++) this.walker.step(before);
-            entered = true;
-          }
-          const map = this.walker.holds[1] === HOLDS.map ? program.maps[this.walker.lo[1]!] : undefined;
-          if (map !== undefined && map.type === ARRAY_MAP && map.keySize === 4) this.#isInlined[slot] = 1;
-          else if (map !== undefined && this.options.routines === true) {
-            const name = lookupRoutine(map);
-            if (name !== undefined) this.#routines.set(slot, { kind: 'routine', name });
-          }
-        }
-        if (entered) this.walker.step(slot);
-      }
-    }
   }
 
   #findInner(): void {
