@@ -1,6 +1,7 @@
 // Runs the compiled tests under node:test. `node tools/test.mjs [PATH-PART]... [-- NODE-OPTIONS]`: only files whose path has a part.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,5 +22,7 @@ if (files.length === 0) {
   console.error(`no test file matches ${parts.join(' ')}`);
   process.exit(1);
 }
-const { status } = spawnSync(process.execPath, ['--test', ...options, ...files], { cwd: root, stdio: 'inherit' });
+// The runner leaves one processor free by itself, which on two is half of them.
+const concurrency = `--test-concurrency=${availableParallelism()}`;
+const { status } = spawnSync(process.execPath, ['--test', concurrency, ...options, ...files], { cwd: root, stdio: 'inherit' });
 process.exit(status ?? 1);
