@@ -3,6 +3,7 @@
 // where bpf(2) is permitted, the running kernel's JIT on the same bytecode and input. Medians of interleaved rounds.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RunState } from '../src/interpreter/machine.ts';
 import { findTarget } from '../src/jit/targets.ts';
 import { nativeHost } from '../src/node.ts';
 import { batchLayout, DESCRIPTOR, DESCRIPTORS, TEMPLATE } from '../src/runtime/batch.ts';
@@ -70,6 +71,11 @@ function machineCode(object: LoadedObject, engine: Engine, packet: Uint8Array, d
   };
 }
 
+/** More fuel than a run takes, and the packet at `packet`. */
+function freshState(packet: number, packetLength: number): RunState {
+  return { fuel: 2 ** 30, deadline: Infinity, now: () => 0, tailCalls: 0, depth: 0, packet, packetLength, instructions: 0 };
+}
+
 function interpreted(object: LoadedObject, packet: Uint8Array): (count: number) => number {
   const [loaded] = Object.values(object.programs);
   loaded!.run({ packet, engine: 'interpreter' });
@@ -78,17 +84,7 @@ function interpreted(object: LoadedObject, packet: Uint8Array): (count: number) 
   return (count) => {
     const start = process.hrtime.bigint();
     for (let i = 0; i < count; i++) {
-      const state = {
-        fuel: 2 ** 30,
-        deadline: Infinity,
-        now: () => 0,
-        tailCalls: 0,
-        depth: 0,
-        packet: data,
-        packetLength: length,
-        instructions: 0,
-      };
-      runnable.run({ r1: PLACE.context, r2: 0, state, timeoutMs: 0 });
+      runnable.run({ r1: PLACE.context, r2: 0, state: freshState(data, length), timeoutMs: 0 });
     }
     return Number(process.hrtime.bigint() - start) / count;
   };
@@ -205,16 +201,7 @@ function entries(): void {
   const packet = new Uint8Array(64);
   loaded!.run({ packet, engine: 'x64' });
   const { data, length } = object.home.packet;
-  const state = {
-    fuel: 2 ** 30,
-    deadline: Infinity,
-    now: () => 0,
-    tailCalls: 0,
-    depth: 0,
-    packet: data,
-    packetLength: length,
-    instructions: 0,
-  };
+  const state = freshState(data, length);
   const request = { r1: PLACE.context, r2: 0, state, timeoutMs: 0 };
   const packets = new Array<Uint8Array>(20_000).fill(packet);
   const bench = makeBench(host!);

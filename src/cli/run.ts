@@ -217,7 +217,7 @@ function fromJson(value: unknown): unknown {
 }
 
 /** HEX, or @FILE that holds hex text or the bytes themselves. */
-export function packetBytes(argument: string): Uint8Array {
+function packetBytes(argument: string): Uint8Array {
   if (!argument.startsWith('@')) return hexBytes('packet', argument);
   const bytes = readInput(fileArgument('packet', argument));
   return tryParseHex(text(bytes)) ?? bytes;
