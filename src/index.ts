@@ -7,18 +7,18 @@ export { ENGINE_NAMES, type EngineName } from './runtime/engines.ts';
 export type { Clock, EmbedderHelper, ProgramEvent, Redirect } from './runtime/home.ts';
 export { interpreter } from './runtime/interpreter-engine.ts';
 export { type LoadBytesOptions, loadBytes, loadCollection, loadProgram } from './runtime/load.ts';
+export type { LoadedProgram } from './runtime/loaded-program.ts';
 export type { BpfMap, UpdateMode } from './runtime/maps.ts';
 export type { Route, Socket, SocketEnd } from './runtime/network.ts';
+export type { LoadedObject } from './runtime/object.ts';
 export {
   type BatchOptions,
   DEFAULT_FUEL,
-  type LoadedObject,
-  type LoadedProgram,
   type LoadOptions,
   type ObjectSnapshot,
   type RunOptions,
   type RunResult,
-} from './runtime/object.ts';
+} from './runtime/options.ts';
 export type { ContextValues } from './runtime/packet.ts';
 export { stopFlagOf } from './runtime/stop-flag.ts';
 export type { Tunnel } from './runtime/tunnels.ts';

@@ -2,7 +2,8 @@
 import { findProgram } from '../object/link.ts';
 import { load as loadSpec } from '../object/load.ts';
 import { type LoadBytesOptions, loadCollection, loadProgram } from '../runtime/load.ts';
-import type { LoadedObject, LoadedProgram } from '../runtime/object.ts';
+import type { LoadedProgram } from '../runtime/loaded-program.ts';
+import type { LoadedObject } from '../runtime/object.ts';
 import { kindOf, readInput } from './files.ts';
 import { checkName, singleProgram } from './source.ts';
 

@@ -2,7 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { captureHeader, captureRecord } from '../pcap/write.ts';
 import type { BatchItem, BatchResult } from '../runtime/batch.ts';
-import type { LoadedProgram } from '../runtime/object.ts';
+import type { LoadedProgram } from '../runtime/loaded-program.ts';
 import { packetsOf } from './captures.ts';
 import { Progress } from './progress.ts';
 import { count } from './usage.ts';

@@ -1,6 +1,9 @@
 // bpfjit run: a program over nothing, one packet or a capture.
+
+import type { LoadedProgram } from '../runtime/loaded-program.ts';
 import type { BpfMap } from '../runtime/maps.ts';
-import type { LoadedObject, LoadedProgram, RunResult } from '../runtime/object.ts';
+import type { LoadedObject } from '../runtime/object.ts';
+import type { RunResult } from '../runtime/options.ts';
 import { toHex, tryParseHex } from '../util/bytes.ts';
 import { BpfError } from '../util/error.ts';
 import { type Engines, openEngines } from './engines.ts';

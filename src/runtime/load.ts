@@ -10,7 +10,9 @@ import { isSupported } from '../spec/maps.ts';
 import { BpfError } from '../util/error.ts';
 import { btfCodec } from './btf-values.ts';
 import { hiddenFields } from './hidden-fields.ts';
-import { LoadedObject, type LoadOptions, type MapInput } from './object.ts';
+import { LoadedObject } from './object.ts';
+import type { MapInput } from './object-input.ts';
+import type { LoadOptions } from './options.ts';
 
 export interface LoadBytesOptions extends LoadOptions {
   /** For messages: where the bytes came from. Default 'object'. */

@@ -3,7 +3,9 @@
 import type { TraceHook } from '../../src/interpreter/interpret.ts';
 import { KIND } from '../../src/isa/code.ts';
 import { loadBytes } from '../../src/runtime/load.ts';
-import type { LoadedObject, LoadedProgram, RunOptions } from '../../src/runtime/object.ts';
+import type { LoadedProgram } from '../../src/runtime/loaded-program.ts';
+import type { LoadedObject } from '../../src/runtime/object.ts';
+import type { RunOptions } from '../../src/runtime/options.ts';
 import { toHex } from '../../src/util/bytes.ts';
 import { BpfError, printPosition } from '../../src/util/error.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';

@@ -11,7 +11,8 @@ import { createProgram } from '../../src/program/program.ts';
 import { readsUnwritten } from '../../src/program/stack-use.ts';
 import type { EngineName } from '../../src/runtime/engines.ts';
 import { loadBytes, loadProgram } from '../../src/runtime/load.ts';
-import type { BatchOptions, LoadedObject, RunResult } from '../../src/runtime/object.ts';
+import type { LoadedObject } from '../../src/runtime/object.ts';
+import type { BatchOptions, RunResult } from '../../src/runtime/options.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { corpus, SKIP } from '../support/corpora.ts';
 

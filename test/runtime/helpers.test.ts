@@ -6,7 +6,8 @@ import { createProgram, type MapShape } from '../../src/program/program.ts';
 import { fold, partialSum, replaced } from '../../src/runtime/checksum.ts';
 import { formatText } from '../../src/runtime/format.ts';
 import '../../src/runtime/engines.ts';
-import { LoadedObject, type LoadOptions } from '../../src/runtime/object.ts';
+import { LoadedObject } from '../../src/runtime/object.ts';
+import type { LoadOptions } from '../../src/runtime/options.ts';
 import { PLACE, Window } from '../../src/window/window.ts';
 
 const ENGINES = ['interpreter', 'arm64-sim'] as const;

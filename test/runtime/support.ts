@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import '../../src/runtime/engines.ts';
 import { parse } from '../../src/asm/parse.ts';
 import { createProgram, type MapShape } from '../../src/program/program.ts';
-import { LoadedObject, type LoadOptions, type RunOptions, type RunResult } from '../../src/runtime/object.ts';
+import { LoadedObject } from '../../src/runtime/object.ts';
+import type { LoadOptions, RunOptions, RunResult } from '../../src/runtime/options.ts';
 
 export const ENGINES = ['interpreter', 'arm64-sim'] as const;
 

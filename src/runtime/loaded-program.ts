@@ -1,0 +1,46 @@
+// A program of a loaded object, by its name.
+import type { Program } from '../program/program.ts';
+import type { BatchResult } from './batch.ts';
+import type { CompiledProgram } from './compiled.ts';
+import type { Engine } from './engine.ts';
+import { compilers, type EngineName } from './engine-names.ts';
+import type { BatchOptions, RunOptions, RunResult } from './options.ts';
+import type { Runner } from './runner.ts';
+
+export class LoadedProgram {
+  readonly name: string;
+  readonly type: string;
+  readonly section: string;
+  readonly program: Program;
+  readonly #runner: () => Runner;
+
+  /** `runner`: throws where the object is disposed of. */
+  constructor(program: Program, runner: () => Runner) {
+    this.program = program;
+    this.#runner = runner;
+    this.name = program.name;
+    this.type = program.type;
+    this.section = program.section;
+  }
+
+  /** Runs once; throws BpfStopped where the program is stopped before its exit. */
+  run(options: RunOptions = {}): RunResult {
+    return this.#runner().run(this.program, options);
+  }
+
+  /**
+   * Runs once for each packet, as `run` would, in less time; stops are counted. `auto` where no engine is given. Neither `each` nor
+   * `packets` may run programs of this object meanwhile.
+   */
+  runBatch(packets: Iterable<Uint8Array>, options: BatchOptions = {}): BatchResult {
+    return this.#runner().runBatch(this.program, packets, options);
+  }
+
+  /** What an engine compiles it to; undefined: the engine compiles nothing. 'arm64' can be looked at on any machine. */
+  image(engine: EngineName | Engine): CompiledProgram | undefined {
+    const runner = this.#runner();
+    const elsewhere = engine === 'arm64' && !runner.runsNatively('arm64');
+    const { image } = runner.runnable(this.program, runner.engine(elsewhere ? 'arm64-sim' : engine));
+    return image === undefined ? undefined : compilers().compiledProgram(this.program, image);
+  }
+}

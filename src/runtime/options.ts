@@ -1,0 +1,105 @@
+// What loading and running are told, and what a run gives.
+import type { TraceHook } from '../interpreter/interpret.ts';
+import { BpfError } from '../util/error.ts';
+import type { BatchItem } from './batch.ts';
+import type { Engine } from './engine.ts';
+import type { EngineName } from './engine-names.ts';
+import type { EmbedderHelper, ProgramEvent, Redirect } from './home.ts';
+import type { Host } from './host.ts';
+import type { MapSnapshot } from './maps.ts';
+import type { Route, Socket } from './network.ts';
+import type { ContextValues } from './packet.ts';
+import type { Tunnel } from './tunnels.ts';
+
+/** Slots that a run may take unless it is told otherwise: about a second of native code. */
+export const DEFAULT_FUEL: number = 2 ** 30;
+
+export interface LoadOptions {
+  /** Values of global variables, `const volatile` ones included, by name. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+  /** Other max_entries of maps, by name. */
+  readonly mapSizes?: Readonly<Record<string, number>>;
+  /** CPUs that per-CPU maps have values for. Default 1. */
+  readonly cpus?: number;
+  /** Nanoseconds at which the clock stands; absent: it runs. */
+  readonly clock?: bigint;
+  /** Gives 32-bit numbers to bpf_get_prandom_u32, or is the seed of a generator. Default: seed 1. */
+  readonly random?: (() => number) | number;
+  /** Helpers of the embedder, by id: they come before the runtime's own. */
+  readonly helpers?: Readonly<Record<number, EmbedderHelper>>;
+  /** Kernel functions, by name. */
+  readonly kfuncs?: Readonly<Record<string, EmbedderHelper>>;
+  /** Calls of helpers that nobody supplies: refuse the object (default), or stop the program that comes to one. */
+  readonly missingHelpers?: 'refuse' | 'stop';
+  /** Where bpf_fib_lookup finds its way; default: no route. */
+  readonly routes?: readonly Route[];
+  /** What bpf_sk_lookup_tcp and its kin find. Default: none. */
+  readonly sockets?: readonly Socket[];
+  /** Nobody reads ring buffers and perf event arrays: rings fill up, bpf_perf_event_output finds no event. Default: each run's are read. */
+  readonly unread?: boolean;
+  /** Default engine of `run`. Default: the interpreter. */
+  readonly engine?: EngineName | Engine;
+  /** Runs images natively; `node.ts` gives it where there is one. */
+  readonly host?: Host | undefined;
+  readonly fuel?: number;
+  readonly timeoutMs?: number;
+  /** Largest window, bytes. */
+  readonly windowBytes?: number;
+}
+
+export interface RunOptions {
+  /** The packet; of raw programs, the memory that R1 points at. */
+  readonly packet?: Uint8Array;
+  /** Fields of the context by name, or the bytes of a raw context. */
+  readonly ctx?: ContextValues | Uint8Array;
+  readonly engine?: EngineName | Engine;
+  /** Slots; 0: without limit. */
+  readonly fuel?: number;
+  readonly timeoutMs?: number;
+  /** The run stops soon after element 0 becomes other than 0: `stopFlagOf` makes it from an AbortSignal of another thread. */
+  readonly stopFlag?: Int32Array;
+  readonly cpu?: number;
+  /** Interpreter only: sees each instruction before it runs. */
+  readonly trace?: TraceHook;
+  /** Interpreter only: counts executions per slot. */
+  readonly coverage?: Uint32Array | Float64Array;
+}
+
+export interface BatchOptions extends Omit<RunOptions, 'packet' | 'trace' | 'coverage'> {
+  /** Looks at what became of each packet, in order; without it the result has it all. */
+  readonly each?: (item: BatchItem) => void;
+}
+
+export interface RunResult {
+  readonly r0: bigint;
+  /** What R0 means for this type of program; undefined where it has no name. */
+  readonly verdict: string | undefined;
+  /** The packet as the program left it; undefined where there was none. */
+  readonly packet: Uint8Array | undefined;
+  /** Metadata in front of the packet. */
+  readonly metadata: Uint8Array | undefined;
+  /** Fields of the context as the program left them; raw contexts: bytes. */
+  readonly ctx: Readonly<Record<string, number | bigint | readonly (number | bigint)[]>> | Uint8Array | undefined;
+  /** Flow dissectors: struct bpf_flow_keys as the program left it. */
+  readonly flowKeys: Uint8Array | undefined;
+  readonly redirect: Redirect | undefined;
+  /** What the program has set with bpf_skb_set_tunnel_key. */
+  readonly tunnel: Tunnel | undefined;
+  readonly events: readonly ProgramEvent[];
+  /** Lines of bpf_trace_printk. */
+  readonly trace: readonly string[];
+  readonly engine: string;
+  /** Slots charged. */
+  readonly fuelUsed: number;
+}
+
+export interface ObjectSnapshot {
+  readonly maps: readonly MapSnapshot[];
+  readonly clock: bigint;
+}
+
+/** An option that is a whole number from `min` to `max`. */
+export function count(value: number, name: string, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new BpfError('runtime/option', { in: 'option', name }, `${name} is a whole number from ${min} to ${max}, not ${value}`);
+}
