@@ -1,7 +1,10 @@
 // The public API that runs anywhere, browsers included.
 
+export type { TraceHook } from './interpreter/machine.ts';
+export type { Share, Summary } from './lcov/lcov.ts';
 export type { BatchItem, BatchResult } from './runtime/batch.ts';
 export type { CompiledProgram } from './runtime/compiled.ts';
+export { Coverage, type SourceNames } from './runtime/coverage.ts';
 export type { Engine } from './runtime/engine.ts';
 export { ENGINE_NAMES, type EngineName } from './runtime/engines.ts';
 export type { Clock, EmbedderHelper, ProgramEvent, Redirect } from './runtime/home.ts';
@@ -23,4 +26,4 @@ export type { ContextValues } from './runtime/packet.ts';
 export { stopFlagOf } from './runtime/stop-flag.ts';
 export type { Tunnel } from './runtime/tunnels.ts';
 export { BpfError, type ErrorCode, type Position, printPosition } from './util/error.ts';
-export { BpfStopped, type FaultAccess, type StopCause } from './util/stopped.ts';
+export { BpfStopped, type FaultAccess, type StopCause, type StopFrame } from './util/stopped.ts';

@@ -1,11 +1,14 @@
 // The public API in Node: that of index.ts, plus reading files and the native host.
 import { readFileSync } from 'node:fs';
+import { gatheredCoverage } from './files/coverage.ts';
 import { openHost } from './host/host.ts';
+import type { Coverage } from './runtime/coverage.ts';
 import type { Host } from './runtime/host.ts';
 import { type LoadBytesOptions, loadBytes } from './runtime/load.ts';
 import type { LoadedObject } from './runtime/object.ts';
 import { BpfError } from './util/error.ts';
 
+export { writeCoverage } from './files/coverage.ts';
 export { openHost } from './host/host.ts';
 export * from './index.ts';
 
@@ -19,10 +22,19 @@ export async function nativeHost(): Promise<{ readonly host: Host } | { readonly
   }
 }
 
-/** Loads an object file from a path or from bytes; the native host is there for `engine: 'auto'` where there is one. */
+/**
+ * Loads an object file from a path or from bytes; the native host is there for `engine: 'auto'` where there is one. Where the environment
+ * has BPFJIT_COVERAGE=FOLDER, the interpreter's runs are counted, and the process leaves an lcov file in that folder.
+ */
 export async function load(input: string | URL | Uint8Array, options: LoadBytesOptions = {}): Promise<LoadedObject> {
   const bytes = input instanceof Uint8Array ? input : readFileSync(input);
   const path = input instanceof Uint8Array ? {} : { path: String(input) };
   const host = options.host ?? (await nativeHost()).host;
-  return loadBytes(bytes, { ...path, host, ...options });
+  const coverage = options.coverage ?? coverageOf(options);
+  return loadBytes(bytes, { ...path, host, ...options, ...(coverage === undefined ? {} : { coverage }) });
+}
+
+/** Objects of another engine, and those without lines, are left out of what the environment asks for. */
+function coverageOf({ engine }: LoadBytesOptions): Coverage | undefined {
+  return engine === undefined || engine === 'auto' || engine === 'interpreter' ? gatheredCoverage() : undefined;
 }

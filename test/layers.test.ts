@@ -11,17 +11,17 @@ const src = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'src
 const layers: readonly (readonly string[])[] = [
   ['util'],
   ['isa', 'spec'],
-  ['asm', 'elf', 'btf', 'classic', 'pcap', 'packet'],
+  ['asm', 'elf', 'btf', 'classic', 'pcap', 'packet', 'lcov'],
   ['object', 'program', 'window'],
   ['interpreter', 'jit'],
   ['runtime'],
-  ['index.ts', 'host'],
+  ['index.ts', 'host', 'files'],
   ['node.ts'],
   ['cli'],
 ];
 const levelOf = new Map(layers.flatMap((names, level) => names.map((name) => [name, level] as const)));
 /** The layers that may use Node's own modules. */
-const nodeOnly = new Set(['host', 'node.ts', 'cli']);
+const nodeOnly = new Set(['host', 'files', 'node.ts', 'cli']);
 
 /** `jit/arm64` for files of a target, else the first part of the path. */
 function roomOf(path: string): { layer: string; target: string | undefined } {

@@ -88,7 +88,7 @@ export function checkFile(machine: RawMachine, path: string): Checked {
     if (data.result === undefined) return outcome('skipped', 'the file says no result');
     return r0 === data.result ? outcome('passed') : outcome('failed', `0x${r0.toString(16)}, expected 0x${data.result.toString(16)}`);
   } catch (error) {
-    if (error instanceof BpfStopped) return outcome(data.error === undefined ? 'failed' : 'passed', `stopped: ${error.message}`);
+    if (error instanceof BpfStopped) return outcome(data.error === undefined ? 'failed' : 'passed', `stopped: ${error.headline}`);
     if (error instanceof BpfError) return outcome('failed', `${error.message} [${error.code}]`);
     throw error;
   }

@@ -1,20 +1,26 @@
-// Errors on standard error, all in one form: `error: POSITION: message [area/code]`.
+// Errors on standard error, all in one form: `error: POSITION: message [area/code]`, then the line of source where there is one.
+import { printInstruction } from '../asm/print.ts';
+import type { Program } from '../program/program.ts';
 import { BpfError, printPosition, type SourcePosition } from '../util/error.ts';
-import { BpfStopped, type StopCause } from '../util/stopped.ts';
+import { excerpt } from '../util/excerpt.ts';
+import { BpfStopped, type StopCause, surroundings } from '../util/stopped.ts';
+import { lineOfSource } from './sources.ts';
 
-/** Prints what was thrown and gives the exit status; mistakes of ours keep their stack. */
-export function printFailure(error: unknown): number {
+/**
+ * Prints what was thrown and gives the exit status; mistakes of ours keep their stack. `near`: paths beside which sources are looked for
+ * whose lines the object does not carry; `programs`: whose instructions can be shown.
+ */
+export function printFailure(error: unknown, near: readonly string[] = [], programs: readonly Program[] = []): number {
   if (error instanceof BpfError) {
     const { position, message } = error;
     // Values name themselves.
     const where = position.in === 'option' && message.startsWith(position.name) ? '' : `${printPosition(position)}: `;
     process.stderr.write(`error: ${where}${message} [${error.code}]\n`);
-    if (position.in === 'program') printSource(position.source);
+    if (position.in === 'program' && position.source !== undefined) process.stderr.write(excerpt(withText(position.source, near)));
     return 1;
   }
   if (error instanceof BpfStopped) {
-    process.stderr.write(`error: ${error.message} [runtime/${STOPS[error.reason]}]\n`);
-    printSource(error.source);
+    process.stderr.write(`error: ${error.headline} [${stopCode(error)}]\n${stopDetails(error, near, programs)}`);
     return 1;
   }
   const system = error as NodeJS.ErrnoException;
@@ -24,6 +30,10 @@ export function printFailure(error: unknown): number {
   }
   process.stderr.write(`error: a mistake of bpfjit's own, please report it\n${error instanceof Error ? error.stack : String(error)}\n`);
   return 1;
+}
+
+export function stopCode({ reason }: BpfStopped): string {
+  return `runtime/${STOPS[reason]}`;
 }
 
 const STOPS: Readonly<Record<StopCause, string>> = {
@@ -37,9 +47,40 @@ const STOPS: Readonly<Record<StopCause, string>> = {
   unsupported: 'unsupported',
 };
 
-function printSource(source: SourcePosition | undefined): void {
-  const text = source?.text?.trim() ?? '';
-  if (text !== '') process.stderr.write(`    ${text}\n`);
+/** The line of C, the callers, the instruction, and what was in the registers. */
+function stopDetails(stop: BpfStopped, near: readonly string[], programs: readonly Program[]): string {
+  const { program, slot, frames, source } = stop;
+  const lines = [surroundings({ program, slot, frames, source: source && withText(source, near) })];
+  const code = programs.find(({ name }) => name === program)?.code;
+  if (code !== undefined && slot >= 0 && slot < code.slots) lines.push(`  slot ${slot}: ${printInstruction(code, slot)}\n`);
+  lines.push(registersText(stop));
+  return lines.join('');
+}
+
+const MAX_COLUMNS = 110;
+
+/** Of the interpreter only: machine code may not have written all of them yet. */
+function registersText({ registers, meanings }: BpfStopped): string {
+  if (registers === undefined || meanings === undefined) return '';
+  const lines: string[] = [];
+  let line = ' ';
+  registers.forEach((value, i) => {
+    if (value === undefined) return;
+    const number = value < 10n ? String(value) : `0x${value.toString(16)}`;
+    const text = ` r${i} = ${meanings[i] === undefined ? number : `${meanings[i]} (${number})`}${i + 1 < registers.length ? ',' : ''}`;
+    if (line.length + text.length > MAX_COLUMNS) {
+      lines.push(line);
+      line = ' ';
+    }
+    line += text;
+  });
+  return `${[...lines, line].join('\n')}\n`;
+}
+
+function withText(source: SourcePosition, near: readonly string[]): SourcePosition {
+  if (source.text !== undefined && source.text !== '') return source;
+  const text = lineOfSource(source, near);
+  return text === undefined ? source : { ...source, text };
 }
 
 function systemMessage(error: NodeJS.ErrnoException): string {

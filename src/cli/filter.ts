@@ -56,6 +56,6 @@ export async function filter(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${matches.length} of ${packets} packets match (${machine.engine})\n`);
   }
   if (firstStop === undefined) return 0;
-  process.stderr.write(`error: ${stops} of ${packets} packets stopped the filter, first: ${firstStop.message} [cli/stopped]\n`);
+  process.stderr.write(`error: ${stops} of ${packets} packets stopped the filter, first: ${firstStop.headline} [cli/stopped]\n`);
   return 1;
 }

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // The command line: picks the command, prints errors in one form, sets the exit status (0 ran, 1 refused or stopped, 2 usage).
 import { COMMANDS, type CommandName } from './commands.ts';
-import { printFailure } from './failure.ts';
 import { UsageError } from './usage.ts';
 
 const [name, ...args] = process.argv.slice(2);
@@ -38,7 +37,12 @@ async function main(command: string | undefined, argv: readonly string[]): Promi
       process.stderr.write(`error: ${error.message}\nusage: bpfjit ${row.usage}\n`);
       return 2;
     }
-    return printFailure(error);
+    const { printFailure } = await import('./failure.ts');
+    // Sources are looked for beside the files of the command line.
+    return printFailure(
+      error,
+      argv.filter((arg) => !arg.startsWith('-')),
+    );
   }
 }
 

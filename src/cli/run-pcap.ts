@@ -77,7 +77,7 @@ export function runCapture(program: LoadedProgram, options: CaptureOptions): num
   if (options.json === true) {
     const summary = {
       ...{ program: program.name, engine, packets, verdicts: Object.fromEntries(sorted), redirects, events, stops },
-      ...(firstStop === undefined ? {} : { firstStop: firstStop.error.message }),
+      ...(firstStop === undefined ? {} : { firstStop: firstStop.error.headline }),
       ...(options.maps === true ? { maps: options.contents() } : {}),
       stats: { nsPerRun: nsPerPacket, loop },
     };
@@ -87,7 +87,7 @@ export function runCapture(program: LoadedProgram, options: CaptureOptions): num
     for (const [verdict, n] of sorted) process.stdout.write(`  ${String(n).padStart(9)}  ${verdict}\n`);
     if (redirects > 0) process.stdout.write(`  ${String(redirects).padStart(9)}  redirected\n`);
     if (events > 0) process.stdout.write(`  ${String(events).padStart(9)}  events\n`);
-    if (stops > 0) process.stdout.write(`  ${String(stops).padStart(9)}  stopped; the first: ${firstStop!.error.message}\n`);
+    if (stops > 0) process.stdout.write(`  ${String(stops).padStart(9)}  stopped; the first: ${firstStop!.error.headline}\n`);
     if (options.maps === true) process.stdout.write(`${JSON.stringify(options.contents(), null, 1)}\n`);
   }
   if (result.stops > 0) return 1;

@@ -6,6 +6,7 @@ import type { LoadedObject } from '../runtime/object.ts';
 import type { RunResult } from '../runtime/options.ts';
 import { toHex, tryParseHex } from '../util/bytes.ts';
 import { BpfError } from '../util/error.ts';
+import { BpfStopped } from '../util/stopped.ts';
 import { type Engines, openEngines } from './engines.ts';
 import { fileArgument, readInput, text } from './files.ts';
 import { openObject } from './object.ts';
@@ -53,6 +54,14 @@ export async function run(argv: readonly string[]): Promise<number> {
       return runCapture(program, { ...values, pcap: values.pcap, contents: () => contentsOf(object) });
     }
     return runOnce(object, program, values, engines);
+  } catch (error) {
+    if (!(error instanceof BpfStopped)) throw error;
+    const { printFailure } = await import('./failure.ts');
+    return printFailure(
+      error,
+      files,
+      Object.values(object.programs).map((one) => one.program),
+    );
   } finally {
     object.dispose();
   }
@@ -74,17 +83,16 @@ function runOnce(object: LoadedObject, program: LoadedProgram, values: Once, eng
   const ctx = contextOf(values);
   const repeat = count('repeat', values.repeat, 1);
   const interpreted = engines.name === 'interpreter';
-  const hits = interpreted && repeat === 1 ? new Uint32Array(program.program.code.slots) : undefined;
   const options = {
     ...(packet === undefined ? {} : { packet }),
     ...(ctx === undefined ? {} : { ctx }),
-    ...(hits === undefined ? {} : { coverage: hits }),
+    ...(interpreted && repeat === 1 ? { countInstructions: true } : {}),
   };
   let result = program.run(options);
   const started = performance.now();
   for (let i = 1; i < repeat; i++) result = program.run(options);
   const nsPerRun = repeat === 1 ? undefined : ((performance.now() - started) * 1e6) / (repeat - 1);
-  const insns = hits?.reduce((sum, n) => sum + n, 0);
+  const insns = result.instructions;
   if (values.json === true)
     process.stdout.write(`${JSON.stringify(resultJson(object, program, result, { packet, nsPerRun, insns }, values.maps))}\n`);
   else process.stdout.write(resultText(object, program, result, { packet, nsPerRun, insns }, values.maps));

@@ -2,15 +2,13 @@
 // pairs of 32-bit halves, with a 64-bit view of the same bytes for multiplication, division and atomics; nothing is allocated per
 // instruction. long because the instruction set is one loop: splitting it would cost a call an instruction.
 import { ALU, ATOMIC, COND, type Code, KIND, PACKET_BASE, PSEUDO, SWAP } from '../isa/code.ts';
-import type { Line, Program } from '../program/program.ts';
+import { functionAt, sourceAt } from '../program/lines.ts';
+import type { Program } from '../program/program.ts';
 import { AssertionFailure, assert } from '../util/error.ts';
-import { BpfStopped, type FaultAccess, type StopCause } from '../util/stopped.ts';
+import { BpfStopped, type FaultAccess, type StopCause, type StopFrame } from '../util/stopped.ts';
 import type { Regions } from '../window/regions.ts';
 import { FLOOR, FRAME_BYTES, MAX_FRAMES, PLACE, type Window } from '../window/window.ts';
-import { type Callee, type Caller, FIRST_HANDLE, type RunState, TAIL_CALL_LIMIT } from './machine.ts';
-
-/** Called before an instruction: its slot and the registers R0 to R10. */
-export type TraceHook = (slot: number, registers: BigUint64Array) => void;
+import { type Callee, type Caller, type Counters, FIRST_HANDLE, type RunState, TAIL_CALL_LIMIT } from './machine.ts';
 
 /** How an interpreter resolves what the program names. */
 export interface Links {
@@ -22,6 +20,8 @@ export interface Links {
   kfunc(name: string): Callee | undefined;
   /** The program in slot `index` of the program array at `map`; undefined: the slot is empty, or it is no program array. */
   tailTarget(map: bigint, index: number): Interpreter | undefined;
+  /** What a pointer points at, in words: `packet + 14`. Of the stack the interpreter knows itself. */
+  meaning?(pointer: number): string | undefined;
 }
 
 export interface InterpreterOptions {
@@ -33,6 +33,8 @@ export interface InterpreterOptions {
   readonly routines?: Interpreter;
   /** A routine: sees privileged regions, has a stack of its own, and spends no fuel of the program. */
   readonly privileged?: boolean;
+  /** Are added to. */
+  readonly counters?: Counters | undefined;
 }
 
 const SCRATCH = 11;
@@ -46,10 +48,7 @@ export class Interpreter implements Caller {
   readonly window: Window;
   /** R0 to R10, and a scratch register for immediates. */
   readonly registers: BigUint64Array = new BigUint64Array(12);
-  /** Set to see every instruction; undefined: off. */
-  trace: TraceHook | undefined;
-  /** Set to an array of `slots` entries to count executions; undefined: off. */
-  hits: Float64Array | Uint32Array | undefined;
+  readonly #counters: Counters | undefined;
   readonly #signed: BigInt64Array;
   readonly #halves: Int32Array;
   readonly #regions: Regions;
@@ -70,6 +69,8 @@ export class Interpreter implements Caller {
   #state: RunState = this.#own;
   /** Slot being executed, where a host function or a fault may need it. */
   #slot = 0;
+  /** Depth of the outermost frame since the program, or its callback, was entered. */
+  #base = 0;
 
   constructor(options: InterpreterOptions) {
     const { program, links } = options;
@@ -81,6 +82,7 @@ export class Interpreter implements Caller {
     this.#links = links;
     this.#routines = options.routines;
     this.#privileged = options.privileged ?? false;
+    this.#counters = options.counters;
     this.#stackTop = this.#privileged ? PLACE.routineStackTop : PLACE.stackTop;
     const { code } = program;
     this.#gateOn = new Uint32Array(code.slots).fill(1);
@@ -134,8 +136,10 @@ export class Interpreter implements Caller {
   #enter(state: RunState, entry: number): void {
     const before = this.#state;
     const slot = this.#slot;
+    const base = this.#base;
     const depth = state.depth;
     this.#state = state;
+    this.#base = depth + 1;
     try {
       state.depth = depth + 1;
       this.#openFrame(state, entry);
@@ -145,7 +149,34 @@ export class Interpreter implements Caller {
       state.depth = depth;
       this.#state = before;
       this.#slot = slot;
+      this.#base = base;
     }
+  }
+
+  /** As `enter` does, with the functions that are under way here remembered as the callers. */
+  #above(state: RunState, by: StopFrame['by'], enter: () => void): void {
+    const { waiting, depth } = state;
+    const slot = this.#slot;
+    const base = this.#base;
+    state.waiting = { frames: () => this.#frames(slot, depth, base, by), outer: waiting };
+    try {
+      enter();
+    } finally {
+      state.waiting = waiting;
+    }
+  }
+
+  /** Innermost first: the function at `slot`, where `by` happened, and those that called it since depth `base`. */
+  #frames(slot: number, depth: number, base: number, by: StopFrame['by']): StopFrame[] {
+    const frames = [this.#frame(slot, by)];
+    for (let at = depth - 1; at >= base; at--) frames.push(this.#frame(this.#returnTo[at]! - 1, 'call'));
+    return frames;
+  }
+
+  #frame(slot: number, by: StopFrame['by']): StopFrame {
+    const { program } = this;
+    const source = sourceAt(program, slot);
+    return { program: program.name, function: functionAt(program, slot)!, slot, by, ...(source === undefined ? {} : { source }) };
   }
 
   callback(handle: bigint, r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint): bigint {
@@ -159,7 +190,9 @@ export class Interpreter implements Caller {
     registers[3] = r3;
     registers[4] = r4;
     registers[5] = r5;
-    this.#enter(this.#state, target.start);
+    const state = this.#state;
+    if (state.depth === 0) this.#enter(state, target.start);
+    else this.#above(state, 'callback', () => this.#enter(state, target.start));
     const result = registers[0]!;
     registers.set(saved);
     return result;
@@ -201,10 +234,41 @@ export class Interpreter implements Caller {
   }
 
   #stop(cause: StopCause, slot: number, what: string, access?: FaultAccess): never {
-    const source = lineAt(this.program.lines, slot);
+    const state = this.#state;
+    const frames = this.#frames(slot, state.depth, this.#base, 'stop');
+    for (let waiting = state.waiting; waiting !== undefined; waiting = waiting.outer) frames.push(...waiting.frames());
+    const { program, source } = frames[0]!;
     const registers = [...this.registers.subarray(0, 11)];
-    const details = { reason: cause, program: this.program.name, engine: 'interpreter', slot, registers };
-    throw new BpfStopped({ ...details, ...(source === undefined ? {} : { source }), ...(access === undefined ? {} : { access }) }, what);
+    throw new BpfStopped(
+      {
+        ...{
+          reason: cause,
+          program,
+          engine: 'interpreter',
+          slot,
+          frames,
+          registers,
+          meanings: registers.map((value) => this.#meaning(value)),
+        },
+        ...(source === undefined ? {} : { source }),
+        ...(access === undefined ? {} : { access }),
+      },
+      what,
+    );
+  }
+
+  /** What the value points at, if it is a pointer. */
+  #meaning(value: bigint): string | undefined {
+    if (value < BigInt(FLOOR) || value > 0xffff_ffffn) return undefined;
+    const pointer = Number(value);
+    const { depth } = this.#state;
+    for (let at = depth; at > 0; at--) {
+      const below = this.#frameTop(at) - pointer;
+      if (below < 0 || below > FRAME_BYTES || (below === FRAME_BYTES && at < depth)) continue;
+      const whose = at === depth ? '' : at === depth - 1 ? ' of the caller' : ` of the frame ${depth - at} up`;
+      return `fp${below === 0 ? '' : ` - ${below}`}${whose}`;
+    }
+    return this.#links.meaning?.(pointer);
   }
 
   /** Explains an access that no live region allows. */
@@ -275,9 +339,11 @@ export class Interpreter implements Caller {
     const regions = this.#regions;
     const privileged = this.#privileged;
     const base = state.depth;
-    const hits = this.hits;
-    const trace = this.trace;
-    const watched = hits !== undefined || trace !== undefined;
+    const counters = this.#counters;
+    const { trace } = state;
+    const watched = counters !== undefined || trace !== undefined || state.counting === true;
+    // The branch that has just been executed; -1: it was something else.
+    let branch = -1;
     const gate = watched ? this.#gateOn : fuelCost;
     let view = this.window.view;
     let fuel = state.fuel;
@@ -300,8 +366,13 @@ export class Interpreter implements Caller {
         const cost = fuelCost[pc]!;
         if (watched) {
           state.instructions++;
-          if (hits !== undefined) hits[pc] = hits[pc]! + 1;
-          trace?.(pc, q);
+          if (counters !== undefined) {
+            const { hits, taken } = counters;
+            hits[pc] = hits[pc]! + 1;
+            if (branch >= 0 && pc !== branch + 1) taken[branch] = taken[branch]! + 1;
+            branch = kinds[pc] === KIND.branch ? pc : -1;
+          }
+          trace?.(pc, q, this.program);
         }
         if (cost !== 0) {
           fuel -= cost;
@@ -849,12 +920,14 @@ export class Interpreter implements Caller {
     state.tailCalls++;
     const r1 = this.registers[1]!;
     // Saved registers lie by depth, so that even the same program can run on above them.
-    state.depth--;
+    const { depth } = state;
     try {
-      const result = target.run(state, r1, 0n);
-      this.registers[0] = result;
+      this.#above(state, 'tail call', () => {
+        state.depth--;
+        this.registers[0] = target.run(state, r1, 0n);
+      });
     } finally {
-      state.depth++;
+      state.depth = depth;
     }
     return true;
   }
@@ -929,18 +1002,6 @@ function swap32(x: number): number {
 function inFrames(top: number, frames: number, pointer: number, size: number): boolean {
   if (pointer < top - FRAME_BYTES * frames || pointer + size > top) return false;
   return size <= 1 || Math.floor((top - pointer - 1) / FRAME_BYTES) === Math.floor((top - pointer - size) / FRAME_BYTES);
-}
-
-/** The source line that `slot` belongs to. */
-export function lineAt(lines: readonly Line[], slot: number): Line | undefined {
-  let low = 0;
-  let high = lines.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (lines[middle]!.slot <= slot) low = middle + 1;
-    else high = middle;
-  }
-  return lines[low - 1];
 }
 
 /** Where a packet load at a negative place reads. */

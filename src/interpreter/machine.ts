@@ -1,6 +1,6 @@
 // What a function of the host (a helper) sees of the program that calls it. The same for every engine.
 import type { Program } from '../program/program.ts';
-import type { StopCause } from '../util/stopped.ts';
+import type { StopCause, StopFrame } from '../util/stopped.ts';
 import type { Window } from '../window/window.ts';
 
 /** A running program, as its helpers see it. Arguments are in registers 1 to 5, the result goes to register 0. */
@@ -32,6 +32,23 @@ export type Callee =
 export const FIRST_HANDLE = 256;
 export const TAIL_CALL_LIMIT = 33;
 
+/** Called before an instruction: its slot, the registers R0 to R10, and the program that it is in. */
+export type TraceHook = (slot: number, registers: BigUint64Array, program: Program) => void;
+
+/** How often, per slot: an instruction was come to, and a conditional jump jumped. */
+export interface Counters {
+  readonly hits: Float64Array;
+  readonly taken: Float64Array;
+}
+
+/** What waits for the function that runs: a helper that called back, or the callers of a program that was tail-called. */
+export interface Waiting {
+  /** The functions that were under way there, innermost first. */
+  frames(): readonly StopFrame[];
+  /** What waits for those. */
+  readonly outer: Waiting | undefined;
+}
+
 /** State that all programs of one run share: a tail call passes it on. */
 export interface RunState {
   /** Slots left; Infinity: not counted. */
@@ -49,6 +66,11 @@ export interface RunState {
   packetLength: number;
   /** Offset of the network header in the packet, for legacy loads relative to it. Default 0. */
   packetNetwork?: number;
-  /** Executed instructions, counted where the interpreter is asked to. */
+  /** Executed instructions; the interpreter counts them where it is `counting`, traced, or has counters. */
   instructions: number;
+  readonly counting?: boolean;
+  /** Sees every instruction; the interpreter only. */
+  readonly trace?: TraceHook | undefined;
+  /** The interpreter only. */
+  waiting?: Waiting | undefined;
 }

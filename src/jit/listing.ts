@@ -3,6 +3,7 @@
 
 import { printInstruction } from '../asm/print.ts';
 import { KIND } from '../isa/code.ts';
+import { sourceAt } from '../program/lines.ts';
 import type { Program } from '../program/program.ts';
 import { toHex } from '../util/bytes.ts';
 import { assert, type SourcePosition, unreachable } from '../util/error.ts';
@@ -116,26 +117,11 @@ export function listingOf(program: Program, image: Image, target: Target): Liste
       offset += length;
     }
     if (code.length === 0 && (slot < 0 || program.code.kind[slot] === KIND.second)) continue;
-    const line = slot < 0 ? undefined : lineAt(program, slot);
+    const line = slot < 0 ? undefined : sourceAt(program, slot);
     const bpf = slot === PROLOGUE ? 'prologue' : slot === STUBS ? 'stubs' : printInstruction(program.code, slot, names);
     list.push({ slot, bpf, ...(line === undefined ? {} : { line }), code });
   }
   return list;
-}
-
-/** The last line at or before `slot`, within its subprogram. */
-function lineAt({ lines, subprograms, subprogramOf }: Program, slot: number): SourcePosition | undefined {
-  let low = 0;
-  let high = lines.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (lines[middle]!.slot <= slot) low = middle + 1;
-    else high = middle;
-  }
-  const line = lines[low - 1];
-  if (line === undefined || line.slot < subprograms[subprogramOf[slot]!]!.start) return undefined;
-  const { slot: _, ...position } = line;
-  return position;
 }
 
 function promotionsOf(image: Image): ListedPromotion[] {

@@ -3,6 +3,7 @@ import { type Code, KIND, PSEUDO } from '../isa/code.ts';
 import { decode, FRAME_POINTER, writtenOperand } from '../isa/codec.ts';
 import { BpfError, type ErrorCode, type SourcePosition } from '../util/error.ts';
 import { findSubprograms, fuelCosts, MAX_FRAMES, maxFrames, numberSlots } from './cfg.ts';
+import { withSources } from './lines.ts';
 
 /** A function of the program: slots [start, end). The first one starts at slot 0 and is the program's entry. */
 export interface Subprogram {
@@ -65,6 +66,10 @@ export interface Program {
 
 /** Checks that the program can be run at all and computes what every engine needs of it. */
 export function createProgram(input: ProgramInput): Program {
+  return withSources(input.lines ?? [], input.subprograms ?? [], () => checkedProgram(input));
+}
+
+function checkedProgram(input: ProgramInput): Program {
   const { name, bytes, maps = [], kfuncs = [], lines = [] } = input;
   if (bytes.length === 0) throw new BpfError('program/empty', { in: 'program', program: name }, 'a program has at least one instruction');
   const code = decode(bytes, name);

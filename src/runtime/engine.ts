@@ -1,5 +1,4 @@
 // What runs a program: an engine prepares it once, and gives something that runs it again and again in one window.
-import type { TraceHook } from '../interpreter/interpret.ts';
 import type { RunState } from '../interpreter/machine.ts';
 import type { Image } from '../jit/image.ts';
 import type { Program } from '../program/program.ts';
@@ -14,9 +13,6 @@ export interface RunRequest {
   readonly state: RunState;
   /** Milliseconds until the run is stopped; 0: never. */
   readonly timeoutMs: number;
-  /** Interpreter only. */
-  readonly trace?: TraceHook;
-  readonly hits?: Uint32Array | Float64Array;
 }
 
 /** Many runs in a row of a loop in machine code. */

@@ -6,6 +6,7 @@ import { seesLinkLayer } from '../spec/contexts.ts';
 import { Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
 import { ContextTargets } from './context-targets.ts';
+import type { Coverage } from './coverage.ts';
 import { KernelObjects } from './kernel-objects.ts';
 import type { BpfMap, MapHome } from './maps.ts';
 import { Network, type Route, type Socket } from './network.ts';
@@ -110,6 +111,10 @@ export class Home implements MapHome {
   /** Nobody reads what programs send: rings fill up, perf event arrays have no events. */
   unread = false;
   programType = 'raw';
+  /** Counts what the interpreter does. */
+  coverage: Coverage | undefined;
+  /** Global variables; pointers. */
+  readonly variables: { readonly name: string; readonly start: number; readonly end: number }[] = [];
 
   constructor(window: Window, options: HomeOptions) {
     this.window = window;

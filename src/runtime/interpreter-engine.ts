@@ -6,6 +6,7 @@ import { assert } from '../util/error.ts';
 import type { Engine, EngineObject, Runnable } from './engine.ts';
 import { enterMapRoutine } from './helpers.ts';
 import type { Home } from './home.ts';
+import { meaningOf } from './meanings.ts';
 import { ROUTINE_HELPERS, routineEntry } from './routines.ts';
 
 export const interpreter: Engine = {
@@ -29,6 +30,7 @@ export const interpreter: Engine = {
           regions,
           links: linksOf(program, home, callees, tailTarget),
           routines: routines.interpreter,
+          counters: home.coverage?.countersOf(program),
         });
         prepared.set(program, made);
       }
@@ -44,9 +46,7 @@ export const interpreter: Engine = {
       prepare(program): Runnable {
         const made = interpreterOf(program);
         return {
-          run({ r1, r2, state, timeoutMs, trace, hits }) {
-            made.trace = trace;
-            made.hits = hits;
+          run({ r1, r2, state, timeoutMs }) {
             if (timeoutMs > 0) state.deadline = state.now() + timeoutMs;
             return made.run(state, BigInt(r1), BigInt(r2));
           },
@@ -77,5 +77,6 @@ function linksOf(program: Program, home: Home, callees: ReadonlyMap<number, Call
       return call === undefined ? undefined : { kind: 'host', call };
     },
     tailTarget,
+    meaning: (pointer) => meaningOf(home, pointer),
   };
 }

@@ -1,6 +1,5 @@
 // The engine of machine code: compiles programs and routines into one code space of a host, native or simulated, and runs them there.
 
-import { lineAt } from '../interpreter/interpret.ts';
 import { type Caller, FIRST_HANDLE, type HelperFunction, TAIL_CALL_LIMIT } from '../interpreter/machine.ts';
 import { KIND } from '../isa/code.ts';
 import { STOP } from '../jit/activation.ts';
@@ -9,6 +8,7 @@ import { compile } from '../jit/compile.ts';
 import { type Image, slotAt } from '../jit/image.ts';
 import type { CompileOptions, Target } from '../jit/target.ts';
 import type { SymbolRef } from '../jit/unit.ts';
+import { functionAt, sourceAt } from '../program/lines.ts';
 import { createProgram, type Program } from '../program/program.ts';
 import { tryParseHex } from '../util/bytes.ts';
 import { assert } from '../util/error.ts';
@@ -442,7 +442,9 @@ class JitObject implements EngineObject {
   #throwStop({ program, image, slotOf: original }: Prepared, executable: Executable): never {
     const stop = executable.stopped();
     const slot = stop.slot >= 0 ? (original?.[stop.slot] ?? stop.slot) : slotOf(image, stop);
-    const source = slot < 0 ? undefined : lineAt(program.lines, slot);
+    const source = sourceAt(program, slot);
+    const name = functionAt(program, slot);
+    const place = { slot, ...(source === undefined ? {} : { source }) };
     const { thrown } = stop;
     // A stop inside a callback knows its place better than the call of the helper that called it.
     if (thrown !== undefined && !(thrown instanceof BpfStopped && thrown.slot < 0)) throw thrown;
@@ -451,8 +453,8 @@ class JitObject implements EngineObject {
     const access = reason === 'fault' && thrown === undefined ? faultAccess(stop.address, program, slot) : thrown?.access;
     throw new BpfStopped(
       {
-        ...{ reason, program: program.name, engine: this.#name, slot, registers: stop.registers },
-        ...(source === undefined ? {} : { source }),
+        ...{ reason, program: program.name, engine: this.#name, ...place, registers: stop.registers },
+        ...(name === undefined ? {} : { frames: [{ program: program.name, function: name, ...place, by: 'stop' }] }),
         ...(access === undefined ? {} : { access }),
       },
       access === undefined || thrown !== undefined

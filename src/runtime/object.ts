@@ -48,6 +48,15 @@ export class LoadedObject {
     });
     this.home.btf = input.btf;
     this.home.unread = options.unread ?? false;
+    this.home.coverage = options.coverage;
+    if (options.coverage !== undefined) {
+      const { coverage, engine } = options;
+      if (engine !== undefined && engine !== 'auto' && (typeof engine === 'string' ? engine : engine.name) !== 'interpreter') {
+        const message = `only the interpreter counts, not ${typeof engine === 'string' ? engine : engine.name}`;
+        throw new BpfError('runtime/coverage', { in: 'option', name: 'coverage' }, message);
+      }
+      coverage.add(input.programs, input.name);
+    }
     // 0 is an empty slot.
     const numbered = [undefined, ...input.programs];
     this.#runner = new Runner(this.home, options, (number) => numbered[number]);

@@ -1,7 +1,8 @@
 // What loading and running are told, and what a run gives.
-import type { TraceHook } from '../interpreter/interpret.ts';
+import type { TraceHook } from '../interpreter/machine.ts';
 import { BpfError } from '../util/error.ts';
 import type { BatchItem } from './batch.ts';
+import type { Coverage } from './coverage.ts';
 import type { Engine } from './engine.ts';
 import type { EngineName } from './engine-names.ts';
 import type { EmbedderHelper, ProgramEvent, Redirect } from './home.ts';
@@ -37,6 +38,8 @@ export interface LoadOptions {
   readonly sockets?: readonly Socket[];
   /** Nobody reads ring buffers and perf event arrays: rings fill up, bpf_perf_event_output finds no event. Default: each run's are read. */
   readonly unread?: boolean;
+  /** Counts what runs on the interpreter: its default engine, then, also of batches. */
+  readonly coverage?: Coverage | undefined;
   /** Default engine of `run`. Default: the interpreter. */
   readonly engine?: EngineName | Engine;
   /** Runs images natively; `node.ts` gives it where there is one. */
@@ -61,11 +64,11 @@ export interface RunOptions {
   readonly cpu?: number;
   /** Interpreter only: sees each instruction before it runs. */
   readonly trace?: TraceHook;
-  /** Interpreter only: counts executions per slot. */
-  readonly coverage?: Uint32Array | Float64Array;
+  /** Interpreter only: counts executed instructions, callbacks and tail-called programs included. */
+  readonly countInstructions?: boolean;
 }
 
-export interface BatchOptions extends Omit<RunOptions, 'packet' | 'trace' | 'coverage'> {
+export interface BatchOptions extends Omit<RunOptions, 'packet' | 'countInstructions'> {
   /** Looks at what became of each packet, in order; without it the result has it all. */
   readonly each?: (item: BatchItem) => void;
 }
@@ -91,6 +94,8 @@ export interface RunResult {
   readonly engine: string;
   /** Slots charged. */
   readonly fuelUsed: number;
+  /** Executed instructions, where they were asked for and the engine could count them. */
+  readonly instructions: number | undefined;
 }
 
 export interface ObjectSnapshot {

@@ -65,9 +65,18 @@ export class Runner {
     return count(fuel ?? this.#options.fuel ?? DEFAULT_FUEL, 'fuel', 0, Number.MAX_SAFE_INTEGER) || Number.POSITIVE_INFINITY;
   }
 
-  /** `auto` falls back to the interpreter for what machine code cannot do. */
-  #choose(program: Program, name: EngineName | Engine): { readonly engine: Engine; readonly runnable: Runnable } {
+  /** `auto` falls back to the interpreter for what machine code cannot do; it is the interpreter where only that can do what is asked. */
+  #choose(
+    program: Program,
+    options: RunOptions | BatchOptions,
+    otherwise: EngineName,
+  ): { readonly engine: Engine; readonly runnable: Runnable } {
+    const wanted = options.engine ?? this.#options.engine ?? otherwise;
+    const name = wanted === 'auto' && (options.trace !== undefined || this.#options.coverage !== undefined) ? 'interpreter' : wanted;
     const engine = this.engine(name);
+    if (options.trace !== undefined && engine.name !== 'interpreter') {
+      throw new BpfError('runtime/trace', { in: 'option', name: 'trace' }, `only the interpreter can trace, not ${engine.name}`);
+    }
     try {
       return { engine, runnable: this.runnable(program, engine) };
     } catch (error) {
@@ -99,7 +108,7 @@ export class Runner {
     if (this.#batching) {
       throw new BpfError('runtime/batch', { in: 'program', program: program.name }, 'a batch of this object is under way');
     }
-    const { engine, runnable } = this.#choose(program, options.engine ?? this.#options.engine ?? 'interpreter');
+    const { engine, runnable } = this.#choose(program, options, 'interpreter');
     const home = this.#home;
     const { packet } = home;
     const limit = this.#fuel(options.fuel);
@@ -120,6 +129,7 @@ export class Runner {
       trace: home.trace,
       engine: engine.name,
       fuelUsed: limit === Number.POSITIVE_INFINITY ? 0 : limit - state.fuel,
+      instructions: options.countInstructions === true && engine.name === 'interpreter' ? state.instructions : undefined,
     };
   }
 
@@ -146,19 +156,16 @@ export class Runner {
       packetLength: packet.length,
       instructions: 0,
       ...(options.stopFlag === undefined ? {} : { stopFlag: options.stopFlag }),
+      ...(options.trace === undefined ? {} : { trace: options.trace }),
+      ...(options.countInstructions === true ? { counting: true } : {}),
     };
     packet.onMove = () => {
       state.packet = packet.data;
       state.packetLength = packet.length;
       runnable.packetMoved?.();
     };
-    const { trace, coverage } = options;
     const request: RunRequest = { r1, r2, state, timeoutMs: options.timeoutMs ?? this.#options.timeoutMs ?? 0 };
-    const watched =
-      trace === undefined && coverage === undefined
-        ? request
-        : { ...request, ...(trace === undefined ? {} : { trace }), ...(coverage === undefined ? {} : { hits: coverage }) };
-    const r0 = this.#start(runnable, watched);
+    const r0 = this.#start(runnable, request);
     return { r0, state };
   }
 
@@ -166,7 +173,7 @@ export class Runner {
     if (this.#batching) {
       throw new BpfError('runtime/batch', { in: 'program', program: program.name }, 'a batch of this object is under way');
     }
-    const { engine, runnable } = this.#choose(program, options.engine ?? this.#options.engine ?? 'auto');
+    const { engine, runnable } = this.#choose(program, options, 'auto');
     const outcome = new BatchOutcome(program.type, this.#home.window, options.each);
     this.#batching = true;
     let loop: NativeBatch | undefined;

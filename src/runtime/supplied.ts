@@ -1,8 +1,8 @@
 // The helpers and kernel functions of an object: the runtime's own, and those that the embedder puts in their place.
 
 import { POISON } from '../btf/patch.ts';
-import { lineAt } from '../interpreter/interpret.ts';
 import { KIND } from '../isa/code.ts';
+import { sourceAt } from '../program/lines.ts';
 import type { Program } from '../program/program.ts';
 import { helperLabel } from '../spec/helpers.ts';
 import { BpfError } from '../util/error.ts';
@@ -30,7 +30,7 @@ function embed(call: EmbedderHelper) {
 
 /** A helper that is missing is found when the object is loaded, not when a packet reaches it. */
 export function checkCalls(home: Home, program: Program): void {
-  const { code, kfuncs, lines } = program;
+  const { code, kfuncs } = program;
   for (let slot = 0; slot < code.slots; slot++) {
     const kind = code.kind[slot];
     const imm = code.imm[slot]!;
@@ -40,7 +40,7 @@ export function checkCalls(home: Home, program: Program): void {
     if (kind === KIND.callHelper && imm !== 12 && !ROUTINE_HELPERS.has(imm) && !home.helpers.has(imm)) missing = helperLabel(imm);
     if (kind === KIND.callKfunc && !home.kfuncs.has(kfuncs[imm]!)) missing = `kernel function ${kfuncs[imm]}`;
     if (missing === undefined) continue;
-    const source = lineAt(lines, slot);
+    const source = sourceAt(program, slot);
     const position = { in: 'program', program: program.name, slot, ...(source === undefined ? {} : { source }) } as const;
     throw new BpfError(
       'runtime/missing-helper',

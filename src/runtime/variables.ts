@@ -18,6 +18,7 @@ export function createVariables(
     const storage = maps[map.name]!.storage;
     for (const { name, offset, bytes, codec } of map.data?.variables ?? []) {
       const at = storage + offset;
+      home.variables.push({ name, start: at, end: at + bytes });
       const values = codec ?? plainCodec(bytes, `variable ${name}`);
       Object.defineProperty(variables, name, {
         enumerable: true,

@@ -21,7 +21,7 @@ export interface SourcePosition {
 
 /** `area/kebab-case`. The areas are the layers of src. */
 export type ErrorCode =
-  `${'asm' | 'btf' | 'classic' | 'cli' | 'elf' | 'host' | 'interpreter' | 'isa' | 'jit' | 'map' | 'object' | 'packet' | 'pcap' | 'program' | 'runtime' | 'window'}/${string}`;
+  `${'asm' | 'btf' | 'classic' | 'cli' | 'elf' | 'host' | 'interpreter' | 'isa' | 'jit' | 'lcov' | 'map' | 'object' | 'packet' | 'pcap' | 'program' | 'runtime' | 'window'}/${string}`;
 
 /** Bad input: refused with a code, a position and what was expected. */
 export class BpfError extends Error {
@@ -35,7 +35,12 @@ export class BpfError extends Error {
   }
 }
 
-/** `FILE:LINE:COL`, `FILE+0xOFFSET` or `program NAME, slot N (FILE:LINE)`. */
+/** `FILE:LINE:COL`; the column is left out where it is not known (0). */
+export function printSource({ file, line, column }: SourcePosition): string {
+  return `${file}:${line}${column === 0 ? '' : `:${column}`}`;
+}
+
+/** `FILE:LINE:COL`, `FILE+0xOFFSET`, `program NAME, slot N`, or that after its line of C: `FILE:LINE:COL: program NAME, slot N`. */
 export function printPosition(position: Position): string {
   switch (position.in) {
     case 'file': {
@@ -46,8 +51,8 @@ export function printPosition(position: Position): string {
       return `${position.path}:${position.line}:${position.column}`;
     case 'program': {
       const slot = position.slot === undefined ? '' : `, slot ${position.slot}`;
-      const source = position.source;
-      return `program ${position.program}${slot}${source === undefined ? '' : ` (${source.file}:${source.line}:${source.column})`}`;
+      const source = position.source === undefined ? '' : `${printSource(position.source)}: `;
+      return `${source}program ${position.program}${slot}`;
     }
     case 'packet':
       return `packet ${position.index}`;

@@ -158,6 +158,12 @@ export class Regions {
     return true;
   }
 
+  /** The region that the pointer lies in, or right behind. */
+  around(pointer: number): Region | undefined {
+    const region = this.#list[this.#after(pointer) - 1];
+    return region !== undefined && pointer <= region.end ? region : undefined;
+  }
+
   /** The nearest bytes that a program may access, for messages. */
   nearest(pointer: number, size: number): Miss | undefined {
     let best: Miss | undefined;

@@ -1,6 +1,7 @@
 // What the interpreter says of accesses that miss every live region, and of the other ways to stop.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { RunState } from '../../src/interpreter/machine.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { machine, runState } from '../support/machine.ts';
 
@@ -89,13 +90,13 @@ test('callx takes handles of functions and nothing else; a helper may call back'
 
 test('coverage and trace see every instruction', () => {
   const host = machine();
-  const loop = host.interpreter(`b700000003000000 1700000001000000 5500feff00000000 ${EXIT}`);
-  loop.hits = new Uint32Array(4);
+  const counters = { hits: new Float64Array(4), taken: new Float64Array(4) };
+  const loop = host.interpreter(`b700000003000000 1700000001000000 5500feff00000000 ${EXIT}`, {}, counters);
   const slots: number[] = [];
-  loop.trace = (slot) => slots.push(slot);
-  const state = runState();
+  const state: RunState = { ...runState(), trace: (slot) => slots.push(slot) };
   host.run(loop, undefined, state);
-  assert.deepEqual([...loop.hits], [1, 3, 3, 1]);
+  assert.deepEqual([...counters.hits], [1, 3, 3, 1]);
+  assert.deepEqual([...counters.taken], [0, 0, 2, 0]);
   assert.deepEqual(slots, [0, 1, 2, 1, 2, 1, 2, 3]);
   assert.equal(state.instructions, 8);
 });

@@ -1,6 +1,6 @@
 // Input that may be damaged, taken as far as it goes: refused with a typed error, or loaded and every program run on two engines.
 // What is wrong about that (another exception, a hang, a giant allocation, engines that differ) is thrown with its description.
-import type { TraceHook } from '../../src/interpreter/interpret.ts';
+import type { TraceHook } from '../../src/interpreter/machine.ts';
 import { KIND } from '../../src/isa/code.ts';
 import { loadBytes } from '../../src/runtime/load.ts';
 import type { LoadedProgram } from '../../src/runtime/loaded-program.ts';
@@ -106,16 +106,16 @@ function endingsOf(bytes: Uint8Array, packet: Uint8Array, { engine, host }: Robu
   const object = loadBytes(bytes, { path: 'damaged.o', engine, host, fuel: FUEL, timeoutMs: TIMEOUT_MS, clock: 1_000_000_000n });
   try {
     return Object.values(object.programs).map((program) =>
-      endingOf(object, program, packet, poison === undefined ? {} : { trace: poisoner(program, poison) }),
+      endingOf(object, program, packet, poison === undefined ? {} : { trace: poisoner(poison) }),
     );
   } finally {
     object.dispose();
   }
 }
 
-function poisoner({ program: { code } }: LoadedProgram, value: bigint): TraceHook {
+function poisoner(value: bigint): TraceHook {
   let before: number | undefined;
-  return (slot, registers) => {
+  return (slot, registers, { code }) => {
     if (before === KIND.callLocal) registers[0] = value;
     else if (before === KIND.callHelper || before === KIND.callKfunc || before === KIND.callx || before === KIND.exit)
       registers.fill(value, 1, 6);

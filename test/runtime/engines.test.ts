@@ -66,7 +66,7 @@ for (const engine of ['interpreter', 'arm64-sim'] as const) {
     using loaded = object({ main: program }, [], { engine });
     const stop = stopOf(() => loaded.programs['main']!.run());
     assert.deepEqual([stop.reason, stop.slot], ['fault', 11]);
-    assert.match(stop.message, /^program main, slot 11: read of 8 bytes at 0x0/);
+    assert.match(stop.message, /^program main, slot 11 in function_10: read of 8 bytes at 0x0/);
   });
 
   test(`${engine}: a fault inside a routine is the calling instruction's`, () => {

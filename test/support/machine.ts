@@ -1,6 +1,6 @@
 // The least that runs a raw program on the interpreter: a window, memory for R1, no maps.
 import { Interpreter } from '../../src/interpreter/interpret.ts';
-import type { Callee, RunState } from '../../src/interpreter/machine.ts';
+import type { Callee, Counters, RunState } from '../../src/interpreter/machine.ts';
 import { createProgram, type ProgramInput } from '../../src/program/program.ts';
 import { tryParseHex } from '../../src/util/bytes.ts';
 import { type Region, Regions } from '../../src/window/regions.ts';
@@ -14,7 +14,7 @@ export interface Machine {
   readonly window: Window;
   readonly regions: Regions;
   readonly memory: Region;
-  interpreter(code: string | Uint8Array, input?: Partial<ProgramInput>): Interpreter;
+  interpreter(code: string | Uint8Array, input?: Partial<ProgramInput>, counters?: Counters): Interpreter;
   /** Runs from a clean stack with R1 = memory, R2 = its length; returns R0. */
   run(interpreter: Interpreter, memory?: Uint8Array, state?: RunState): bigint;
 }
@@ -28,12 +28,13 @@ export function machine(helpers: Readonly<Record<number, Callee>> = {}): Machine
     window,
     regions,
     memory,
-    interpreter(code, input = {}) {
+    interpreter(code, input = {}, counters) {
       const bytes = typeof code === 'string' ? tryParseHex(code)! : code;
       return new Interpreter({
         program: createProgram({ name: 'test', bytes, ...input }),
         window,
         regions,
+        counters,
         links: {
           map: () => 0,
           mapValue: () => 0,

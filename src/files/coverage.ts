@@ -1,0 +1,47 @@
+// Coverage in files: written, added to what is there, gathered from a whole test suite by an environment variable.
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isMainThread, threadId } from 'node:worker_threads';
+import { type Lcov, mergeLcov, parseLcov, printLcov } from '../lcov/lcov.ts';
+import { Coverage, plainName } from '../runtime/coverage.ts';
+import { findSource } from './sources.ts';
+
+/** A folder: each process that loads objects while it is set leaves a file of its own there, as NODE_V8_COVERAGE does. */
+export const COVERAGE_VARIABLE = 'BPFJIT_COVERAGE';
+
+/** Source files by their paths on this machine where they are found, else by the compiler's names. */
+export function countsWithPaths(coverage: Coverage): Lcov {
+  return coverage.counts((file, object) => findSource(file, object) ?? plainName(file));
+}
+
+/**
+ * Writes what was counted to `path` in lcov's format. Where the file exists its counts are added: runs of a suite one after the other
+ * may share a file, runs at the same time may not. Throws BpfError lcov/syntax where the file is something else.
+ */
+export function writeCoverage(coverage: Coverage, path: string): void {
+  const counts = existsSync(path) ? parseLcov(readFileSync(path, 'utf8'), path) : new Map();
+  mergeLcov(counts, countsWithPaths(coverage));
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true });
+  // Whoever reads the file meanwhile finds a whole one.
+  const temporary = `${path}.${process.pid}.part`;
+  writeFileSync(temporary, printLcov(counts));
+  renameSync(temporary, path);
+}
+
+let gathered: Coverage | undefined;
+
+/** What the environment variable asks for: all objects of this thread count in it, and its file is written when the thread ends. */
+export function gatheredCoverage(): Coverage | undefined {
+  const folder = process.env[COVERAGE_VARIABLE];
+  if (folder === undefined || folder === '') return undefined;
+  if (gathered === undefined) {
+    const coverage = new Coverage({ strict: false });
+    gathered = coverage;
+    const name = `${process.pid}${isMainThread ? '' : `-${threadId}`}.info`;
+    process.on('exit', () => {
+      if (coverage.counts().size > 0) writeCoverage(coverage, join(folder, name));
+    });
+  }
+  return gathered;
+}
