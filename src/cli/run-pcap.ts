@@ -2,11 +2,11 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { captureHeader, captureRecord } from '../pcap/write.ts';
 import type { BatchItem, BatchResult } from '../runtime/batch.ts';
+import type { JsonContents } from '../runtime/contents.ts';
 import type { LoadedProgram } from '../runtime/loaded-program.ts';
 import { packetsOf } from './captures.ts';
 import { Progress } from './progress.ts';
 import { count } from './usage.ts';
-import type { Json } from './values.ts';
 
 /** Bytes that are gathered before they are written. */
 const WRITE_BYTES = 1 << 18;
@@ -18,7 +18,7 @@ export interface CaptureOptions {
   readonly json?: boolean | undefined;
   readonly expect?: string | undefined;
   readonly repeat: string;
-  contents(): { readonly [map: string]: Json };
+  contents(): JsonContents;
 }
 
 export function runCapture(program: LoadedProgram, options: CaptureOptions): number {

@@ -1,7 +1,7 @@
 // bpfjit run: a program over nothing, one packet or a capture.
 
+import { type Json, type JsonContents, shownEntries, toJson } from '../runtime/contents.ts';
 import type { LoadedProgram } from '../runtime/loaded-program.ts';
-import type { BpfMap } from '../runtime/maps.ts';
 import type { LoadedObject } from '../runtime/object.ts';
 import type { RunResult } from '../runtime/options.ts';
 import { toHex, tryParseHex } from '../util/bytes.ts';
@@ -11,7 +11,7 @@ import { type Engines, openEngines } from './engines.ts';
 import { fileArgument, readInput, text } from './files.ts';
 import { openObject } from './object.ts';
 import { assignment, count, hexBytes, integer, readArguments, UsageError } from './usage.ts';
-import { hexDump, type Json, toJson, toText } from './values.ts';
+import { hexDump, toText } from './values.ts';
 
 const OPTIONS = {
   program: { type: 'string' },
@@ -51,7 +51,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (values['maps-in'] !== undefined) fillMaps(object, values['maps-in']);
     if (values.pcap !== undefined) {
       const { runCapture } = await import('./run-pcap.ts');
-      return runCapture(program, { ...values, pcap: values.pcap, contents: () => contentsOf(object) });
+      return runCapture(program, { ...values, pcap: values.pcap, contents: () => object.contents() });
     }
     return runOnce(object, program, values, engines);
   } catch (error) {
@@ -145,19 +145,9 @@ function resultJson(
     ...(redirect === undefined ? {} : { redirect: toJson(redirect) }),
     ...(events.length === 0 ? {} : { events: toJson(events) }),
     ...(trace.length === 0 ? {} : { trace }),
-    ...(maps === true ? { maps: contentsOf(object) } : {}),
+    ...(maps === true ? { maps: object.contents() } : {}),
     stats: { nsPerRun: nsPerRun ?? null, insns: insns ?? null },
   };
-}
-
-/** Maps and global data by name; all-zero elements of arrays are left out. */
-export function contentsOf(object: LoadedObject): { readonly [map: string]: Json } {
-  return Object.fromEntries(
-    Object.values(object.maps).map((map) => [
-      map.name,
-      shownEntries(map).map(([key, value]) => ({ key: toJson(key), value: toJson(value) })),
-    ]),
-  );
 }
 
 function mapsText(object: LoadedObject): string {
@@ -165,7 +155,7 @@ function mapsText(object: LoadedObject): string {
   for (const map of Object.values(object.maps)) {
     // Global data is shown by variable.
     if (map.name.startsWith('.')) continue;
-    const entries = shownEntries(map);
+    const entries = [...shownEntries(map)];
     lines.push(`map ${map.name} (${map.row.name})${entries.length === 0 ? ': empty' : ''}\n`);
     for (const [key, value] of entries) lines.push(`  ${toText(key)} -> ${toText(value)}\n`);
   }
@@ -173,58 +163,16 @@ function mapsText(object: LoadedObject): string {
   return lines.join('');
 }
 
-function shownEntries(map: BpfMap): readonly (readonly [unknown, unknown])[] {
-  const isArray = map.row.kept === 'array';
-  const shown: (readonly [unknown, unknown])[] = [];
-  const decoded = map.entries();
-  for (const [, bytes] of map.entriesBytes()) {
-    const entry = decoded.next().value as [unknown, unknown];
-    if (!isArray || bytes.some((byte) => byte !== 0)) shown.push(entry);
-  }
-  return shown;
-}
-
-/** JSON as `--maps --json` prints it under `maps`: `{NAME: [{key, value}]}`. */
+/** JSON as `--maps --json` prints it under `maps`, or all that it prints. */
 function fillMaps(object: LoadedObject, path: string): void {
-  let contents: unknown;
   try {
-    contents = JSON.parse(text(readInput(path)));
+    const given = JSON.parse(text(readInput(path))) as JsonContents | { readonly program: string; readonly maps: JsonContents };
+    const isOutput = typeof given === 'object' && given !== null && 'program' in given && typeof given.program === 'string';
+    object.fill((isOutput ? given.maps : given) as JsonContents, path);
   } catch (error) {
     if (error instanceof SyntaxError) throw new BpfError('cli/bad-json', { in: 'file', path }, error.message);
     throw error;
   }
-  const refuse = (what: string): never => {
-    throw new BpfError('cli/bad-maps', { in: 'file', path }, what);
-  };
-  if (!isRecord(contents)) return refuse('expected {MAP: [{key, value}]}');
-  for (const [name, entries] of Object.entries(contents)) {
-    const map = object.maps[name];
-    if (map === undefined)
-      throw new BpfError(
-        'cli/no-such-map',
-        { in: 'file', path },
-        `no map ${name}; the object has ${Object.keys(object.maps).join(', ') || 'none'}`,
-      );
-    if (!Array.isArray(entries)) return refuse(`map ${name}: expected a list of {key, value}`);
-    for (const entry of entries as unknown[]) {
-      if (!isRecord(entry) || !('key' in entry && 'value' in entry))
-        return refuse(`map ${name}: expected {key, value}, got ${JSON.stringify(entry)}`);
-      map.set(fromJson(entry['key']), fromJson(entry['value']));
-    }
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Decimal strings are 64-bit numbers, other strings of hex digits bytes. */
-function fromJson(value: unknown): unknown {
-  if (typeof value === 'string') return /^-?\d+$/.test(value) ? BigInt(value) : (tryParseHex(value) ?? value);
-  if (Array.isArray(value)) return value.map(fromJson);
-  if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, fromJson(field)]));
-  return value;
 }
 
 /** HEX, or @FILE that holds hex text or the bytes themselves. */

@@ -1,16 +1,5 @@
-// Values of maps, variables and contexts as text and as JSON: 64-bit numbers become decimal strings, bytes hex.
+// Values of maps, variables and contexts as text.
 import { toHex } from '../util/bytes.ts';
-
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
-
-export function toJson(value: unknown): Json {
-  if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Uint8Array) return toHex(value);
-  if (Array.isArray(value)) return value.map(toJson);
-  if (value === null || value === undefined) return null;
-  if (typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, toJson(field)]));
-  return value as Json;
-}
 
 /** One line: `{packets: 1, bytes: 54}`. */
 export function toText(value: unknown): string {

@@ -1,5 +1,6 @@
 // Fields of map values that belong to the kernel: locks, timers, lists, trees, kernel pointers. Reading a value from outside gives zeros
 // there, writing one leaves them alone. [kernel btf_parse_fields, copy_map_value]
+import { KERNEL_STRUCTS } from '../btf/shape.ts';
 import { type Btf, resolve, sizeOf, type TypeId, typeById } from '../btf/types.ts';
 
 export interface HiddenField {
@@ -8,10 +9,6 @@ export interface HiddenField {
   readonly bytes: number;
 }
 
-const STRUCTS: ReadonlySet<string> = new Set([
-  ...['bpf_spin_lock', 'bpf_res_spin_lock', 'bpf_timer', 'bpf_wq', 'bpf_task_work', 'bpf_refcount'],
-  ...['bpf_list_head', 'bpf_list_node', 'bpf_rb_root', 'bpf_rb_node'],
-]);
 const POINTER_TAGS: ReadonlySet<string> = new Set(['kptr', 'kptr_untrusted', 'percpu_kptr', 'uptr']);
 /** The kernel looks no deeper, and takes no more of them. */
 const MAX_DEPTH = 8;
@@ -27,7 +24,7 @@ function collect(btf: Btf, id: TypeId, offset: number, depth: number, found: Hid
   if (depth > MAX_DEPTH || found.length >= MAX_FIELDS) return;
   const type = resolve(btf, id);
   if (type.kind === 'struct') {
-    if (STRUCTS.has(type.name)) found.push({ offset, bytes: type.size });
+    if (KERNEL_STRUCTS.has(type.name)) found.push({ offset, bytes: type.size });
     else for (const member of type.members) collect(btf, member.type, offset + member.bitOffset / 8, depth + 1, found);
   } else if (type.kind === 'array') {
     const bytes = sizeOf(btf, type.type) ?? 0;

@@ -1,12 +1,14 @@
 // A map as JavaScript sees it: its storage lies in the window, and every access goes through the routine that programs use.
 import { lookupRoutine, type MapTypeRow, mapTypeName, mapTypeRow, STORE } from '../spec/maps.ts';
+import { toHex } from '../util/bytes.ts';
 import { assert, BpfError } from '../util/error.ts';
 import type { Region, Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
 import { DESCRIPTOR, DESCRIPTOR_BYTES, isReadOnly, layoutOf, type MapLayout, type MapOptions } from './descriptor.ts';
 import { type HiddenField, hide } from './hidden-fields.ts';
 import { type Routines, routineEntry } from './routines.ts';
-import { plainCodec, type ValueCodec } from './values.ts';
+import type { Input } from './types.ts';
+import { plainCodec, refuseValue, type ValueCodec } from './values.ts';
 
 /** What maps share: one per loaded object. */
 export interface MapHome {
@@ -41,7 +43,14 @@ const MESSAGES: Readonly<Record<string, string>> = {
 export type UpdateMode = 'any' | 'noexist' | 'exist';
 const MODES: Readonly<Record<UpdateMode, number>> = { any: 0, noexist: 1, exist: 2 };
 
-export class BpfMap {
+/**
+ * A map of a loaded object. Keys and values are what the map's BTF types say: structs are objects, arrays lists, `char` arrays strings, other
+ * byte arrays Uint8Arrays, integers of up to 32 bits numbers, wider ones bigints. Without types 1, 2 and 4 bytes are numbers, 8 bytes
+ * bigints, anything else bytes. The bytes themselves are always taken too. Values of per-CPU maps are arrays, one element a CPU; of
+ * program arrays program names; of maps of maps maps. What does not fit is refused: `map/value` with the place in the value; what the
+ * kernel would refuse is `map/refused`.
+ */
+export class BpfMap<K = unknown, V = unknown> {
   readonly name: string;
   readonly type: number;
   readonly typeName: string;
@@ -174,11 +183,16 @@ export class BpfMap {
     }
   }
 
-  #encodeKey(key: unknown): Uint8Array {
+  #encodeKey(key: unknown): Uint8Array<ArrayBuffer> {
     if (this.keySize === 0) this.#refuse('access by key', -22n);
     const bytes = new Uint8Array(this.keySize);
     this.#key.encode(key, bytes);
     return bytes;
+  }
+
+  /** Bytes that somebody else has made. */
+  #checkKey(key: Uint8Array): void {
+    if (key.length !== this.keySize) refuseValue(`key of map ${this.name}`, `${key.length} bytes given, it has ${this.keySize}`);
   }
 
   #refuse(what: string, result: bigint): never {
@@ -192,14 +206,9 @@ export class BpfMap {
 
   /** Pointer to the value (of CPU 0), as a program's lookup gives it. */
   lookup(key: Uint8Array): number | undefined {
+    this.#checkKey(key);
     const found = this.#withScratch(key, undefined, (at) => this.#home.routines.call('map_lookup_percpu', this.pointer, at, 0));
     return found === 0n ? undefined : Number(found);
-  }
-
-  #readValue(pointer: number): Uint8Array<ArrayBuffer> {
-    const value = this.#home.window.read(pointer, this.valueSize);
-    hide(value, this.#hidden);
-    return value;
   }
 
   #readWhole(pointer: number): Uint8Array<ArrayBuffer> {
@@ -231,8 +240,10 @@ export class BpfMap {
   setBytes(key: Uint8Array, value: Uint8Array, mode: UpdateMode = 'any'): number {
     const { routines, window, cpus } = this.#home;
     const stride = this.#layout.cpuStride;
-    assert(key.length === this.keySize, 'key size');
-    assert(value.length === this.valueSize || value.length === stride * cpus, 'value size');
+    this.#checkKey(key);
+    if (value.length !== this.valueSize && (stride === 0 || value.length !== stride * cpus)) {
+      refuseValue(`value of map ${this.name}`, `${value.length} bytes given, it has ${this.valueSize}`);
+    }
     if (this.#isPlain && this.#layout.store !== STORE.array) {
       const index = new DataView(key.buffer, key.byteOffset, 4).getUint32(0, true);
       if (index >= this.maxEntries) return -7;
@@ -257,6 +268,7 @@ export class BpfMap {
 
   /** 0, or a negative errno as bpf_map_delete_elem gives it. */
   deleteBytes(key: Uint8Array): number {
+    this.#checkKey(key);
     if (this.#isPlain && this.#layout.store !== STORE.array) return this.setBytes(key, new Uint8Array(this.valueSize));
     return Number(
       BigInt.asIntN(
@@ -267,11 +279,32 @@ export class BpfMap {
   }
 
   #decodeValue(pointer: number): unknown {
-    const { cpus, mapAt, window } = this.#home;
-    if (this.row.ofMaps) return mapAt(window.u32(pointer));
+    return this.#decodeWhole(this.#readWhole(pointer));
+  }
+
+  #decodeWhole(bytes: Uint8Array): unknown {
+    const { cpus, mapAt } = this.#home;
+    if (this.row.ofMaps) return mapAt(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true));
     const stride = this.#layout.cpuStride;
-    if (stride === 0) return this.#value.decode(this.#readValue(pointer));
-    return Array.from({ length: cpus }, (_, cpu) => this.#value.decode(this.#readValue(pointer + cpu * stride)));
+    if (stride === 0) return this.#value.decode(bytes);
+    return Array.from({ length: cpus }, (_, cpu) => this.#value.decode(bytes.subarray(cpu * stride, cpu * stride + this.valueSize)));
+  }
+
+  /** An entry as `entries` gives it, from one of `entriesBytes`; the value is undefined where the slot is empty. */
+  decode(key: Uint8Array, value: Uint8Array): [key: K, value: V | undefined] {
+    return [this.#key.decode(key) as K, this.#decodeWhole(value) as V | undefined];
+  }
+
+  /** What `set` takes as a key, from its JSON. */
+  keyFromJson(json: unknown): Input<K> {
+    return this.#key.fromJson(json, `key of map ${this.name}`) as Input<K>;
+  }
+
+  /** What `set` takes as a value, from its JSON; `key` is for messages. */
+  valueFromJson(key: unknown, json: unknown): Input<V> {
+    const what = `${this.name}[${key === undefined ? '' : printKey(key)}]`;
+    const one = (value: unknown): unknown => this.#value.fromJson(value, what);
+    return (this.#layout.cpuStride > 0 && Array.isArray(json) ? json.map(one) : one(json)) as Input<V>;
   }
 
   /** Pointer to the element's storage, unlike `lookup` also for maps of maps. */
@@ -283,10 +316,10 @@ export class BpfMap {
     return this.lookup(key);
   }
 
-  /** The value; of a per-CPU map, an array of each CPU's. */
-  get(key: unknown): unknown {
+  /** The value, a copy; of a per-CPU map, an array of each CPU's. Undefined: there is none. */
+  get(key: Input<K>): V | undefined {
     const pointer = this.#place(this.#encodeKey(key));
-    return pointer === undefined ? undefined : this.#decodeValue(pointer);
+    return pointer === undefined ? undefined : (this.#decodeValue(pointer) as V);
   }
 
   /** Of a map of devices, CPUs or sockets: whether there is something at that key. */
@@ -295,30 +328,53 @@ export class BpfMap {
     return place !== undefined && this.#home.window.u32(place) !== 0;
   }
 
-  has(key: unknown): boolean {
+  has(key: Input<K>): boolean {
     return this.#place(this.#encodeKey(key)) !== undefined;
   }
 
-  /** Of a per-CPU map: an array of each CPU's value, or one value for all. Throws where the kernel would refuse. */
-  set(key: unknown, value: unknown, mode: UpdateMode = 'any'): this {
-    const stride = this.#layout.cpuStride;
-    let bytes = new Uint8Array(this.valueSize);
-    if (value instanceof BpfMap) {
-      if (!this.row.ofMaps) this.#refuse('update', -22n);
-      new DataView(bytes.buffer).setUint32(0, value.pointer, true);
-    } else if (stride > 0 && Array.isArray(value) && value.length === this.#home.cpus) {
-      bytes = new Uint8Array(stride * this.#home.cpus);
-      value.forEach((one, cpu) => {
-        this.#value.encode(one, bytes.subarray(cpu * stride, cpu * stride + this.valueSize));
-      });
-    } else this.#value.encode(value, bytes);
-    const result = this.setBytes(this.#encodeKey(key), bytes, mode);
+  /**
+   * Puts a value in; members of a struct that are not given are zero. Of a per-CPU map: an array of each CPU's value, or one value for all.
+   * `noexist`: only where there is none, `exist`: only where there is one. Throws where the kernel would refuse.
+   */
+  set(key: Input<K>, value: Input<V> | BpfMap, mode: UpdateMode = 'any'): this {
+    const result = this.setBytes(this.#encodeKey(key), this.#encodeValue(key, value), mode);
     if (result !== 0) this.#refuse('update', BigInt(result));
     return this;
   }
 
+  /** `set` for each pair: of a Map, of `entries()`, of an object, in which names stand for numbers where keys are numbers. */
+  setAll(entries: Iterable<readonly [Input<K>, Input<V>]> | Readonly<Record<string, Input<V>>>): this {
+    const pairs =
+      Symbol.iterator in entries ? entries : Object.entries(entries).map(([name, value]) => [this.keyFromJson(name), value] as const);
+    for (const [key, value] of pairs) this.set(key, value);
+    return this;
+  }
+
+  #encodeValue(key: unknown, value: unknown): Uint8Array<ArrayBuffer> {
+    const stride = this.#layout.cpuStride;
+    const { cpus } = this.#home;
+    const what = (): string => `${this.name}[${printKey(key)}]`;
+    const bytes = new Uint8Array(this.valueSize);
+    if (value instanceof BpfMap) {
+      if (!this.row.ofMaps) this.#refuse('update', -22n);
+      new DataView(bytes.buffer).setUint32(0, value.pointer, true);
+      return bytes;
+    }
+    if (stride > 0 && value instanceof Uint8Array && value.length === stride * cpus) return value.slice();
+    if (stride === 0 || !Array.isArray(value)) {
+      this.#value.encode(value, bytes, what);
+      return bytes;
+    }
+    if (value.length !== cpus) refuseValue(what(), `${value.length} values given, one for each CPU would be ${cpus}`);
+    const all = new Uint8Array(stride * cpus);
+    value.forEach((one: unknown, cpu) => {
+      this.#value.encode(one, all.subarray(cpu * stride, cpu * stride + this.valueSize), () => `${what()}[${cpu}]`);
+    });
+    return all;
+  }
+
   /** Whether there was one. An array's elements cannot be deleted. */
-  delete(key: unknown): boolean {
+  delete(key: Input<K>): boolean {
     const result = this.deleteBytes(this.#encodeKey(key));
     if (result === -2) return false;
     if (result !== 0) this.#refuse('delete', BigInt(result));
@@ -367,19 +423,32 @@ export class BpfMap {
     return { key, cpu: Math.floor(into / cpuStride), offset: into % cpuStride };
   }
 
-  *entries(): Generator<[key: unknown, value: unknown]> {
-    for (const [key, pointer] of this.elements()) yield [this.#key.decode(key), this.#decodeValue(pointer)];
+  /** In the map's own order. Empty slots of program arrays and of maps of maps are left out. The map must not change meanwhile. */
+  *entries(): Generator<[key: K, value: V]> {
+    for (const [key, pointer] of this.elements()) {
+      const value = this.#decodeValue(pointer);
+      if (value !== undefined) yield [this.#key.decode(key) as K, value as V];
+    }
   }
 
   *entriesBytes(): Generator<[key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>]> {
     for (const [key, pointer] of this.elements()) yield [key, this.#readWhole(pointer)];
   }
 
-  *keys(): Generator<unknown> {
-    for (const [key] of this.elements()) yield this.#key.decode(key);
+  *keys(): Generator<K> {
+    const mayBeEmpty = this.row.ofMaps || this.row.kept === 'programs';
+    for (const [key, pointer] of this.elements()) {
+      if (!mayBeEmpty || this.#decodeValue(pointer) !== undefined) yield this.#key.decode(key) as K;
+    }
   }
 
-  [Symbol.iterator](): Generator<[key: unknown, value: unknown]> {
+  /** Of a queue or stack, what `pop` would give, which stays. */
+  *values(): Generator<V> {
+    if (this.row.kept !== 'queue') for (const [, value] of this.entries()) yield value;
+    else for (let i = 0; i < this.#field('count'); i++) yield this.#value.decode(this.#queued(i)) as V;
+  }
+
+  [Symbol.iterator](): Generator<[key: K, value: V]> {
     return this.entries();
   }
 
@@ -403,17 +472,23 @@ export class BpfMap {
   popBytes(peek = false): Uint8Array<ArrayBuffer> | undefined {
     const count = this.#field('count');
     if (count === 0) return undefined;
-    const head = this.#field('head');
-    const index = this.typeName === 'queue' ? head : (head + count - 1) % this.maxEntries;
-    const value = this.#home.window.read(this.storage + index * this.#layout.stride, this.valueSize);
+    const value = this.#queued(0);
     if (!peek) {
-      if (this.typeName === 'queue') this.#setField('head', (head + 1) % this.maxEntries);
+      if (this.typeName === 'queue') this.#setField('head', (this.#field('head') + 1) % this.maxEntries);
       this.#setField('count', count - 1);
     }
     return value;
   }
 
-  push(value: unknown): this {
+  /** What pops give after `i` others. */
+  #queued(i: number): Uint8Array<ArrayBuffer> {
+    const position = this.typeName === 'queue' ? i : this.#field('count') - 1 - i;
+    const index = (this.#field('head') + position) % this.maxEntries;
+    return this.#home.window.read(this.storage + index * this.#layout.stride, this.valueSize);
+  }
+
+  /** Queues and stacks. Throws where it is full. */
+  push(value: Input<V>): this {
     const bytes = new Uint8Array(this.valueSize);
     this.#value.encode(value, bytes);
     const result = this.row.kept === 'queue' ? this.pushBytes(bytes) : -22;
@@ -421,10 +496,11 @@ export class BpfMap {
     return this;
   }
 
-  pop(): unknown {
+  /** Queues and stacks: the next value, taken out; undefined where there is none. */
+  pop(): V | undefined {
     if (this.row.kept !== 'queue') this.#refuse('pop', -22n);
     const bytes = this.popBytes();
-    return bytes === undefined ? undefined : this.#value.decode(bytes);
+    return bytes === undefined ? undefined : (this.#value.decode(bytes) as V);
   }
 
   #setField(field: keyof typeof DESCRIPTOR, value: number): void {
@@ -466,4 +542,13 @@ export class BpfMap {
     }
     for (const { pointer, bytes } of snapshot.parts) window.write(pointer, bytes);
   }
+}
+
+/** For messages. */
+function printKey(key: unknown): string {
+  if (key instanceof Uint8Array) return toHex(key, ' ');
+  const text = JSON.stringify(key, (_name, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value instanceof Uint8Array ? toHex(value) : value,
+  );
+  return typeof key === 'bigint' ? String(key) : text;
 }

@@ -3,14 +3,16 @@
 import type { Program } from '../program/program.ts';
 import { BpfError } from '../util/error.ts';
 import { type WindowOptions, WindowPool } from '../window/window.ts';
+import { contentsOf, fillMaps, type JsonContents } from './contents.ts';
 import type { MapOptions } from './descriptor.ts';
 import type { Engine, Runnable } from './engine.ts';
 import type { EngineName } from './engine-names.ts';
 import { Clock, Home, seededRandom } from './home.ts';
 import { LoadedProgram } from './loaded-program.ts';
 import { BpfMap } from './maps.ts';
+import { byName } from './names.ts';
 import type { ObjectInput } from './object-input.ts';
-import { createMaps, setProgram } from './object-maps.ts';
+import { createMaps } from './object-maps.ts';
 import { count, type LoadOptions, type ObjectSnapshot } from './options.ts';
 import { Runner } from './runner.ts';
 import { checkCalls, supplyHelpers } from './supplied.ts';
@@ -63,12 +65,15 @@ export class LoadedObject {
     this.clock.onAdvance = () => {
       if (!this.#disposed) this.#runner.fireTimers();
     };
-    this.maps = createMaps(this.home, input, options.mapSizes);
-    this.variables = createVariables(this.home, this.maps, input, options.variables);
+    this.maps = byName(createMaps(this.home, input, options.mapSizes), 'map');
+    this.variables = byName(createVariables(this.home, this.maps, input, options.variables), 'variable');
     supplyHelpers(this.home, options);
     if (options.missingHelpers !== 'stop') for (const program of input.programs) checkCalls(this.home, program);
     const runner = (): Runner => this.#live();
-    this.programs = Object.fromEntries(input.programs.map((program) => [program.name, new LoadedProgram(program, runner)]));
+    this.programs = byName(
+      Object.fromEntries(input.programs.map((program) => [program.name, new LoadedProgram(program, runner)])),
+      'program',
+    );
   }
 
   #live(): Runner {
@@ -78,7 +83,8 @@ export class LoadedObject {
 
   /** Puts a program of this object into a slot of a program array; undefined empties it. */
   setProgram(map: BpfMap, index: number, name: string | undefined): void {
-    setProgram(this.#input, map, index, name);
+    if (name === undefined) map.delete(index);
+    else map.set(index, name);
   }
 
   /** A map that no program names, to be put into a map of maps: like `outer`'s inner maps, or as described. */
@@ -104,6 +110,19 @@ export class LoadedObject {
   /** The program as that engine runs it. */
   runnable(program: Program, engine: Engine): Runnable {
     return this.#live().runnable(program, engine);
+  }
+
+  /** Maps and global data as JSON with stable names: 64-bit numbers are decimal strings, bytes hex. Zero elements of arrays are left out. */
+  contents(): JsonContents {
+    this.#live();
+    const data = new Set(this.#input.maps.filter((map) => map.data !== undefined).map(({ name }) => name));
+    return contentsOf(this.home.maps, ({ name }) => data.has(name));
+  }
+
+  /** Puts in what `contents` has given, or the like; what it does not name stays. `path`: of the file that it is from, for messages. */
+  fill(contents: JsonContents, path?: string): void {
+    this.#live();
+    fillMaps(this.home.maps, contents, path);
   }
 
   /** Maps, variables and the clock as they are now. */

@@ -167,9 +167,9 @@ export class PacketArea {
       if (value.length > count)
         throw new BpfError('runtime/context-field', { in: 'option', name: 'ctx' }, `${what} has ${count} elements, not ${value.length}`);
       value.forEach((one, i) => {
-        encodePlain(one, out.subarray(i * field.bytes, (i + 1) * field.bytes), what);
+        encodePlain(one, out.subarray(i * field.bytes, (i + 1) * field.bytes), () => `${what}[${i}]`);
       });
-    } else encodePlain(value, out, what);
+    } else encodePlain(value, out, () => what);
     this.window.write(at, out);
   }
 

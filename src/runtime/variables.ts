@@ -1,7 +1,7 @@
 // Global variables: properties that read and write the window.
-import { BpfError } from '../util/error.ts';
 import type { Home } from './home.ts';
 import type { BpfMap } from './maps.ts';
+import { unknownName } from './names.ts';
 import type { ObjectInput } from './object-input.ts';
 import type { LoadOptions } from './options.ts';
 import { plainCodec } from './values.ts';
@@ -22,7 +22,8 @@ export function createVariables(
       const values = codec ?? plainCodec(bytes, `variable ${name}`);
       Object.defineProperty(variables, name, {
         enumerable: true,
-        get: () => values.decode(window.read(at, bytes)),
+        // Frozen: a change of the copy would change nothing else.
+        get: () => freeze(values.decode(window.read(at, bytes))),
         set: (value: unknown) => {
           const out = new Uint8Array(bytes);
           values.encode(value, out);
@@ -32,10 +33,16 @@ export function createVariables(
     }
   }
   for (const [name, value] of Object.entries(given)) {
-    if (!(name in variables)) {
-      throw new BpfError('runtime/unknown-variable', { in: 'option', name: 'variables' }, `the object has no variable ${name}`);
+    if (!Object.hasOwn(variables, name)) {
+      throw unknownName('runtime/unknown-variable', 'variable', name, Object.keys(variables), 'variables');
     }
     variables[name] = value;
   }
   return variables;
+}
+
+function freeze(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  for (const part of Object.values(value)) freeze(part);
+  return Object.freeze(value);
 }

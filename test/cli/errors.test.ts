@@ -108,14 +108,20 @@ const REFUSED: readonly (readonly [args: readonly string[], error: RegExp])[] = 
   [['run', example, '--pcap', example], /\[pcap\/not-a-capture\]$/],
   [['run', example, '--btf', empty], /\[btf\/truncated\]$/],
   [['run', example, '--maps-in', empty], /empty: .* \[cli\/bad-json\]$/],
-  [['run', example, '--maps-in', file('null.json', 'null')], /\[cli\/bad-maps\]$/],
-  [['run', example, '--maps-in', file('list.json', '{"stats":{}}')], /map stats: expected a list.* \[cli\/bad-maps\]$/],
+  [['run', example, '--maps-in', file('null.json', 'null')], /\[runtime\/bad-contents\]$/],
+  [['run', example, '--maps-in', file('list.json', '{"stats":{}}')], /map stats: expected a list.* \[runtime\/bad-contents\]$/],
   [
     ['run', example, '--maps-in', file('entry.json', '{"stats":[null]}')],
-    /map stats: expected \{key, value\}, got null \[cli\/bad-maps\]$/,
+    /map stats: expected \{key, value\}, got null \[runtime\/bad-contents\]$/,
   ],
-  [['run', example, '--maps-in', file('other.json', '{"other":[]}')], /no map other; the object has .*stats.* \[cli\/no-such-map\]$/],
-  [['run', example, '--maps-in', file('key.json', '{"stats":[{"key":"zz","value":1}]}')], /value of map stats.* \[map\/value\]$/],
+  [
+    ['run', example, '--maps-in', file('other.json', '{"other":[]}')],
+    /other\.json: .*no map other; there are .*stats.* \[runtime\/unknown-map\]$/,
+  ],
+  [
+    ['run', example, '--maps-in', file('key.json', '{"stats":[{"key":"zz","value":1}]}')],
+    /key of map stats: the string .zz. given where u32 is needed \[map\/value\]$/,
+  ],
   [
     ['run', endless, '--fuel', '100'],
     /^error: .*endless\.bpfasm:2:1: program endless, slot 0: the fuel is used up \[runtime\/out-of-fuel\]/,
