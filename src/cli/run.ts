@@ -1,9 +1,10 @@
 // bpfjit run: a program over nothing, one packet or a capture.
 
-import { type Json, type JsonContents, shownEntries, toJson } from '../runtime/contents.ts';
+import { type Json, type JsonContents, toJson } from '../runtime/contents.ts';
 import type { LoadedProgram } from '../runtime/loaded-program.ts';
 import type { LoadedObject } from '../runtime/object.ts';
 import type { RunResult } from '../runtime/options.ts';
+import { printMaps, toText } from '../runtime/tables.ts';
 import { toHex, tryParseHex } from '../util/bytes.ts';
 import { BpfError } from '../util/error.ts';
 import { BpfStopped } from '../util/stopped.ts';
@@ -11,7 +12,7 @@ import { type Engines, openEngines } from './engines.ts';
 import { fileArgument, readInput, text } from './files.ts';
 import { openObject } from './object.ts';
 import { assignment, count, hexBytes, integer, readArguments, UsageError } from './usage.ts';
-import { hexDump, toText } from './values.ts';
+import { hexDump } from './values.ts';
 
 const OPTIONS = {
   program: { type: 'string' },
@@ -123,7 +124,7 @@ function resultText(
   if (packet !== undefined && result.packet !== undefined && toHex(packet) !== toHex(result.packet)) {
     lines.push(`packet changed, ${result.packet.length} bytes\n${hexDump(result.packet, '  ')}`);
   }
-  if (maps === true) lines.push(mapsText(object));
+  if (maps === true) lines.push(printMaps(object));
   return lines.join('');
 }
 
@@ -148,19 +149,6 @@ function resultJson(
     ...(maps === true ? { maps: object.contents() } : {}),
     stats: { nsPerRun: nsPerRun ?? null, insns: insns ?? null },
   };
-}
-
-function mapsText(object: LoadedObject): string {
-  const lines: string[] = [];
-  for (const map of Object.values(object.maps)) {
-    // Global data is shown by variable.
-    if (map.name.startsWith('.')) continue;
-    const entries = [...shownEntries(map)];
-    lines.push(`map ${map.name} (${map.row.name})${entries.length === 0 ? ': empty' : ''}\n`);
-    for (const [key, value] of entries) lines.push(`  ${toText(key)} -> ${toText(value)}\n`);
-  }
-  for (const [name, value] of Object.entries(object.variables)) lines.push(`${name} = ${toText(value)}\n`);
-  return lines.join('');
 }
 
 /** JSON as `--maps --json` prints it under `maps`, or all that it prints. */

@@ -1,17 +1,5 @@
-// Values of maps, variables and contexts as text.
+// Bytes as text.
 import { toHex } from '../util/bytes.ts';
-
-/** One line: `{packets: 1, bytes: 54}`. */
-export function toText(value: unknown): string {
-  if (typeof value === 'bigint' || typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (value instanceof Uint8Array) return toHex(value, ' ');
-  if (Array.isArray(value)) return `[${value.map(toText).join(', ')}]`;
-  if (value === null || value === undefined) return '-';
-  return `{${Object.entries(value as object)
-    .map(([name, field]) => `${name}: ${toText(field)}`)
-    .join(', ')}}`;
-}
 
 /** 16 bytes a line, with offsets and the printable ones beside them. */
 export function hexDump(bytes: Uint8Array, indent: string): string {

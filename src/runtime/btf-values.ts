@@ -32,6 +32,9 @@ export function btfCodec(
   const made = (): Shape => (shape ??= shapeOf(btf, type));
   return {
     bytes,
+    get shape() {
+      return made();
+    },
     decode: (data) => decodeShape(made(), data, isKey),
     encode: (value, out, what = () => name) => encodeShape(btf, made(), value, out, what),
     fromJson: (json, what = name) => shapeFromJson(made(), json, what),

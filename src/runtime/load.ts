@@ -93,7 +93,7 @@ function mapInput(spec: CollectionSpec, map: MapSpec): MapInput {
   return {
     ...shapeOf(map),
     codecs: {
-      key: btfCodec(btf, map.keyType, map.keySize, `key of map ${map.name}`),
+      key: btfCodec(btf, map.keyType, map.keySize, `key of map ${map.name}`, { isKey: true }),
       value: btfCodec(btf, map.valueType, map.valueSize, `value of map ${map.name}`),
       hidden:
         data === undefined

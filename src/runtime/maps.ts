@@ -1,4 +1,5 @@
 // A map as JavaScript sees it: its storage lies in the window, and every access goes through the routine that programs use.
+import type { Shape } from '../btf/shape.ts';
 import { lookupRoutine, type MapTypeRow, mapTypeName, mapTypeRow, STORE } from '../spec/maps.ts';
 import { toHex } from '../util/bytes.ts';
 import { assert, BpfError } from '../util/error.ts';
@@ -295,6 +296,14 @@ export class BpfMap<K = unknown, V = unknown> {
     return [this.#key.decode(key) as K, this.#decodeWhole(value) as V | undefined];
   }
 
+  /** Undefined without types. */
+  get keyShape(): Shape | undefined {
+    return this.#key.shape;
+  }
+  get valueShape(): Shape | undefined {
+    return this.#value.shape;
+  }
+
   /** What `set` takes as a key, from its JSON. */
   keyFromJson(json: unknown): Input<K> {
     return this.#key.fromJson(json, `key of map ${this.name}`) as Input<K>;
@@ -507,9 +516,10 @@ export class BpfMap<K = unknown, V = unknown> {
     this.#home.window.setU32(this.pointer + DESCRIPTOR[field], value);
   }
 
-  /** Deletes a hash's elements; fills an array with zeros. */
+  /** Deletes a hash's elements and a queue's; fills an array with zeros. */
   clear(): void {
-    if (this.#layout.bucketCount === 0) this.#home.window.zero(this.storage, this.#layout.capacity * this.#layout.stride);
+    if (this.row.kept === 'queue') this.#setField('count', 0);
+    else if (this.#layout.bucketCount === 0) this.#home.window.zero(this.storage, this.#layout.capacity * this.#layout.stride);
     else for (const [key] of [...this.elements()]) this.deleteBytes(key);
   }
 

@@ -5,6 +5,7 @@ import { BpfError } from '../util/error.ts';
 import { type WindowOptions, WindowPool } from '../window/window.ts';
 import { contentsOf, fillMaps, type JsonContents } from './contents.ts';
 import type { MapOptions } from './descriptor.ts';
+import { differenceOf, type ObjectDifference } from './difference.ts';
 import type { Engine, Runnable } from './engine.ts';
 import type { EngineName } from './engine-names.ts';
 import { Clock, Home, seededRandom } from './home.ts';
@@ -131,12 +132,19 @@ export class LoadedObject {
     return { maps: this.home.maps.map((map) => map.snapshot()), clock: this.clock.now() };
   }
 
+  /** Brings a state of this object back. Maps that were made since keep what they have. */
   restore(snapshot: ObjectSnapshot): void {
     this.#live();
-    this.home.maps.forEach((map, i) => {
-      map.restore(snapshot.maps[i]!);
+    snapshot.maps.forEach((state, i) => {
+      this.home.maps[i]!.restore(state);
     });
     this.clock.set(snapshot.clock);
+  }
+
+  /** What changed from one state to another, or to now: entries of maps that were added, removed, changed, and variables. */
+  difference(before: ObjectSnapshot, after?: ObjectSnapshot): ObjectDifference {
+    this.#live();
+    return differenceOf(this.home, this.variables, before, after);
   }
 
   dispose(): void {

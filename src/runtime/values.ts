@@ -1,10 +1,13 @@
 // How keys and values look in JavaScript: through a map's BTF types where the object has them, else numbers, bigints and bytes by size.
+import type { Shape } from '../btf/shape.ts';
 import { tryParseHex } from '../util/bytes.ts';
 import { BpfError } from '../util/error.ts';
 
 /** Turns the bytes of a key, a value or a variable into JavaScript and back. */
 export interface ValueCodec {
   readonly bytes: number;
+  /** Of BTF types. */
+  readonly shape?: Shape;
   decode(bytes: Uint8Array): unknown;
   /** Fills `out`, which is zeroed and has the codec's size. `what` names the value in messages, the codec's own name otherwise. */
   encode(value: unknown, out: Uint8Array, what?: () => string): void;
