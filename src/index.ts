@@ -24,6 +24,7 @@ export {
 } from './runtime/options.ts';
 export type { ContextValues } from './runtime/packet.ts';
 export { stopFlagOf } from './runtime/stop-flag.ts';
+export { type TraceOptions, Tracer } from './runtime/trace.ts';
 export type { Tunnel } from './runtime/tunnels.ts';
 export { BpfError, type ErrorCode, type Position, printPosition } from './util/error.ts';
 export { BpfStopped, type FaultAccess, type StopCause, type StopFrame } from './util/stopped.ts';

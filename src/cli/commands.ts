@@ -9,14 +9,19 @@ interface Row {
   readonly load: () => Promise<Command>;
 }
 
-export type CommandName = 'run' | 'dump' | 'asm' | 'disasm' | 'filter' | 'info' | 'conformance' | 'doctor';
+export type CommandName = 'run' | 'coverage' | 'dump' | 'asm' | 'disasm' | 'filter' | 'info' | 'conformance' | 'doctor';
 
 export const COMMANDS: Readonly<Record<CommandName, Row>> = {
   run: {
     usage:
-      'run FILE [--program NAME] [--engine E] [--packet HEX|@FILE | --pcap IN [--out OUT]] [--ctx FIELD=VALUE]... [--ctx-raw @FILE] [--maps-in FILE] [--maps] [--repeat N] [--fuel N] [--listing] [--expect VERDICT] [--btf FILE] [--json]',
+      'run FILE [--program NAME] [--engine E] [--packet HEX|@FILE | --pcap IN [--out OUT]] [--ctx FIELD=VALUE]... [--ctx-raw @FILE] [--maps-in FILE] [--maps] [--repeat N] [--fuel N] [--listing] [--expect VERDICT] [--btf FILE] [--trace] [--trace-out FILE] [--trace-limit N] [--coverage FILE] [--json]',
     summary: 'Run a program over nothing, one packet or a capture; show verdict, packet and maps.',
     load: async () => (await import('./run.ts')).run,
+  },
+  coverage: {
+    usage: 'coverage FILE... [-o OUT] [--min PERCENT] [--json]',
+    summary: 'Add up lcov files (or the .info files of folders): a table by source file, and the sum in OUT.',
+    load: async () => (await import('./coverage.ts')).coverage,
   },
   dump: {
     usage: 'dump FILE [--program NAME] [--target arm64|x64] [--base ADDR] [--helper NAME=ADDR]... [--passes] [--fuel N] [--json]',

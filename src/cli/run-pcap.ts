@@ -4,9 +4,11 @@ import { captureHeader, captureRecord } from '../pcap/write.ts';
 import type { BatchItem, BatchResult } from '../runtime/batch.ts';
 import type { JsonContents } from '../runtime/contents.ts';
 import type { LoadedProgram } from '../runtime/loaded-program.ts';
+import type { BatchOptions } from '../runtime/options.ts';
 import { packetsOf } from './captures.ts';
 import { Progress } from './progress.ts';
 import { count } from './usage.ts';
+import type { TraceOutput } from './watch.ts';
 
 /** Bytes that are gathered before they are written. */
 const WRITE_BYTES = 1 << 18;
@@ -18,6 +20,9 @@ export interface CaptureOptions {
   readonly json?: boolean | undefined;
   readonly expect?: string | undefined;
   readonly repeat: string;
+  /** The context of every run. */
+  readonly given?: BatchOptions['ctx'] | undefined;
+  readonly trace?: TraceOutput | undefined;
   contents(): JsonContents;
 }
 
@@ -34,16 +39,22 @@ export function runCapture(program: LoadedProgram, options: CaptureOptions): num
 
   const repeated = function* (): Generator<Uint8Array, void, void> {
     let from = performance.now();
+    let index = 0;
     for (const packet of packetsOf(options.pcap)) {
       const { data } = packet;
       out?.expect(packet.linkType, packet.timestamp);
       outsideMs += performance.now() - from;
-      for (let i = 0; i < repeat; i++) yield data;
+      for (let i = 0; i < repeat; i++) {
+        options.trace?.heading(`packet ${index}, ${data.length} bytes`);
+        yield data;
+      }
+      index++;
       from = performance.now();
     }
     outsideMs += performance.now() - from;
   };
   const each = (item: BatchItem): void => {
+    options.trace?.next(item.stop !== undefined);
     if (item.index % repeat !== repeat - 1) return;
     packets++;
     progress.step();
@@ -64,7 +75,13 @@ export function runCapture(program: LoadedProgram, options: CaptureOptions): num
   const started = performance.now();
   let result: BatchResult;
   try {
-    result = program.runBatch(repeated(), { each });
+    const { given: ctx, trace } = options;
+    result = program.runBatch(repeated(), {
+      each,
+      ...(ctx === undefined ? {} : { ctx }),
+      ...(trace === undefined ? {} : { trace: trace.hook }),
+    });
+    trace?.close();
   } finally {
     out?.close();
     progress.end();

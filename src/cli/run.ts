@@ -1,18 +1,19 @@
 // bpfjit run: a program over nothing, one packet or a capture.
 
-import { type Json, type JsonContents, toJson } from '../runtime/contents.ts';
+import { type Json, toJson } from '../runtime/contents.ts';
 import type { LoadedProgram } from '../runtime/loaded-program.ts';
 import type { LoadedObject } from '../runtime/object.ts';
 import type { RunResult } from '../runtime/options.ts';
 import { printMaps, toText } from '../runtime/tables.ts';
-import { toHex, tryParseHex } from '../util/bytes.ts';
-import { BpfError } from '../util/error.ts';
+import { toHex } from '../util/bytes.ts';
 import { BpfStopped } from '../util/stopped.ts';
 import { type Engines, openEngines } from './engines.ts';
-import { fileArgument, readInput, text } from './files.ts';
+import { readInput } from './files.ts';
+import { type ContextGiven, contextOf, fillMaps, INPUT_OPTIONS, packetBytes } from './inputs.ts';
 import { openObject } from './object.ts';
-import { assignment, count, hexBytes, integer, readArguments, UsageError } from './usage.ts';
+import { count, integer, readArguments, UsageError } from './usage.ts';
 import { hexDump } from './values.ts';
+import { openCoverage, openTrace, type TraceOutput, WATCH_OPTIONS, watchedEngine } from './watch.ts';
 
 const OPTIONS = {
   program: { type: 'string' },
@@ -20,9 +21,7 @@ const OPTIONS = {
   packet: { type: 'string' },
   pcap: { type: 'string' },
   out: { type: 'string' },
-  ctx: { type: 'string', multiple: true, default: [] as string[] },
-  'ctx-raw': { type: 'string' },
-  'maps-in': { type: 'string' },
+  ...INPUT_OPTIONS,
   maps: { type: 'boolean' },
   repeat: { type: 'string', default: '1' },
   fuel: { type: 'string' },
@@ -30,6 +29,7 @@ const OPTIONS = {
   listing: { type: 'boolean' },
   expect: { type: 'string' },
   btf: { type: 'string' },
+  ...WATCH_OPTIONS,
   json: { type: 'boolean' },
 } as const;
 
@@ -38,7 +38,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (values.packet !== undefined && values.pcap !== undefined) throw new UsageError('--packet and --pcap exclude each other');
   if (values.out !== undefined && values.pcap === undefined) throw new UsageError('--out goes with --pcap');
   if (values.listing === true && values.pcap !== undefined) throw new UsageError('--listing goes with a single run');
-  const engines = await openEngines(values.engine ?? (values.pcap === undefined ? 'interpreter' : 'auto'));
+  const engines = await openEngines(watchedEngine(values) ?? values.engine ?? (values.pcap === undefined ? 'interpreter' : 'auto'));
+  const coverage = await openCoverage(values);
   if (values.listing === true && (engines.name === 'interpreter' || (engines.name === 'auto' && engines.host === undefined)))
     throw new UsageError('--listing needs an engine that compiles: arm64, arm64-sim or x64');
   const { object, program } = await openObject(files[0]!, values.program, {
@@ -47,16 +48,20 @@ export async function run(argv: readonly string[]): Promise<number> {
     ...(values.fuel === undefined ? {} : { fuel: count('fuel', values.fuel) }),
     ...(values.timeout === undefined ? {} : { timeoutMs: count('timeout', values.timeout) }),
     ...(values.btf === undefined ? {} : { btf: readInput(values.btf) }),
+    ...(coverage === undefined ? {} : { coverage: coverage.counts }),
   });
+  let trace: TraceOutput | undefined;
   try {
+    trace = await openTrace(values, object);
     if (values['maps-in'] !== undefined) fillMaps(object, values['maps-in']);
     if (values.pcap !== undefined) {
       const { runCapture } = await import('./run-pcap.ts');
-      return runCapture(program, { ...values, pcap: values.pcap, contents: () => object.contents() });
+      return runCapture(program, { ...values, pcap: values.pcap, given: contextOf(values), trace, contents: () => object.contents() });
     }
-    return runOnce(object, program, values, engines);
+    return runOnce(object, program, values, engines, trace);
   } catch (error) {
     if (!(error instanceof BpfStopped)) throw error;
+    trace?.close(true);
     const { printFailure } = await import('./failure.ts');
     return printFailure(
       error,
@@ -64,14 +69,14 @@ export async function run(argv: readonly string[]): Promise<number> {
       Object.values(object.programs).map((one) => one.program),
     );
   } finally {
+    trace?.close();
     object.dispose();
+    coverage?.write();
   }
 }
 
-interface Once {
+interface Once extends ContextGiven {
   readonly packet?: string | undefined;
-  readonly ctx: readonly string[];
-  readonly 'ctx-raw'?: string | undefined;
   readonly maps?: boolean | undefined;
   readonly repeat: string;
   readonly listing?: boolean | undefined;
@@ -79,7 +84,7 @@ interface Once {
   readonly json?: boolean | undefined;
 }
 
-function runOnce(object: LoadedObject, program: LoadedProgram, values: Once, engines: Engines): number {
+function runOnce(object: LoadedObject, program: LoadedProgram, values: Once, engines: Engines, trace: TraceOutput | undefined): number {
   const packet = values.packet === undefined ? undefined : packetBytes(values.packet);
   const ctx = contextOf(values);
   const repeat = count('repeat', values.repeat, 1);
@@ -89,7 +94,8 @@ function runOnce(object: LoadedObject, program: LoadedProgram, values: Once, eng
     ...(ctx === undefined ? {} : { ctx }),
     ...(interpreted && repeat === 1 ? { countInstructions: true } : {}),
   };
-  let result = program.run(options);
+  let result = program.run(trace === undefined ? options : { ...options, trace: trace.hook });
+  trace?.close();
   const started = performance.now();
   for (let i = 1; i < repeat; i++) result = program.run(options);
   const nsPerRun = repeat === 1 ? undefined : ((performance.now() - started) * 1e6) / (repeat - 1);
@@ -149,37 +155,6 @@ function resultJson(
     ...(maps === true ? { maps: object.contents() } : {}),
     stats: { nsPerRun: nsPerRun ?? null, insns: insns ?? null },
   };
-}
-
-/** JSON as `--maps --json` prints it under `maps`, or all that it prints. */
-function fillMaps(object: LoadedObject, path: string): void {
-  try {
-    const given = JSON.parse(text(readInput(path))) as JsonContents | { readonly program: string; readonly maps: JsonContents };
-    const isOutput = typeof given === 'object' && given !== null && 'program' in given && typeof given.program === 'string';
-    object.fill((isOutput ? given.maps : given) as JsonContents, path);
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new BpfError('cli/bad-json', { in: 'file', path }, error.message);
-    throw error;
-  }
-}
-
-/** HEX, or @FILE that holds hex text or the bytes themselves. */
-function packetBytes(argument: string): Uint8Array {
-  if (!argument.startsWith('@')) return hexBytes('packet', argument);
-  const bytes = readInput(fileArgument('packet', argument));
-  return tryParseHex(text(bytes)) ?? bytes;
-}
-
-function contextOf(values: Once): Uint8Array | Record<string, bigint | readonly bigint[]> | undefined {
-  if (values['ctx-raw'] !== undefined) return readInput(fileArgument('ctx-raw', values['ctx-raw']));
-  if (values.ctx.length === 0) return undefined;
-  return Object.fromEntries(
-    values.ctx.map((field) => {
-      const [name, value] = assignment('ctx', field);
-      const numbers = value.split(',').map((one) => integer('ctx', one));
-      return [name, numbers.length === 1 ? numbers[0]! : numbers];
-    }),
-  );
 }
 
 function listingText(program: LoadedProgram, engines: Engines): string {

@@ -14,15 +14,19 @@ export function countsWithPaths(coverage: Coverage): Lcov {
   return coverage.counts((file, object) => findSource(file, object) ?? plainName(file));
 }
 
+/** What the file at `path` has, empty where there is none; makes its folder. Throws BpfError lcov/syntax where it is something else. */
+export function existingCounts(path: string): Lcov {
+  mkdirSync(dirname(path), { recursive: true });
+  return existsSync(path) ? parseLcov(readFileSync(path, 'utf8'), path) : new Map();
+}
+
 /**
  * Writes what was counted to `path` in lcov's format. Where the file exists its counts are added: runs of a suite one after the other
  * may share a file, runs at the same time may not. Throws BpfError lcov/syntax where the file is something else.
  */
 export function writeCoverage(coverage: Coverage, path: string): void {
-  const counts = existsSync(path) ? parseLcov(readFileSync(path, 'utf8'), path) : new Map();
+  const counts = existingCounts(path);
   mergeLcov(counts, countsWithPaths(coverage));
-  const folder = dirname(path);
-  mkdirSync(folder, { recursive: true });
   // Whoever reads the file meanwhile finds a whole one.
   const temporary = `${path}.${process.pid}.part`;
   writeFileSync(temporary, printLcov(counts));

@@ -1,7 +1,7 @@
 // From executions of instructions to executions of lines, functions and branches of C.
 //
 // An optimiser spreads a line over blocks, and puts a copy of it wherever its function was inlined. A line counts as often as its blocks
-// were run, except that of a block and those that only ever come after it (which it dominates) the larger number counts: parts of a line
+// were run, except that of a block and those that only ever come after it (which it dominates) the largest number counts: parts of a line
 // that follow each other are one execution, a loop's line counts its rounds, copies on different ways add up.
 import type { Counters } from '../interpreter/machine.ts';
 import { KIND } from '../isa/code.ts';
@@ -15,7 +15,7 @@ import type { Program } from '../program/program.ts';
 interface Part {
   readonly key: string;
   readonly hits: number;
-  /** Of the parts below it in the tree of dominators. */
+  /** The largest of the parts below it in the tree of dominators. */
   below: number;
 }
 
@@ -79,7 +79,7 @@ function lineCounts(program: Program, hits: Float64Array): ReadonlyMap<string, n
       const count = Math.max(part.hits, part.below);
       const outer = stack.at(-1);
       if (outer === undefined) counts.set(part.key, (counts.get(part.key) ?? 0) + count);
-      else outer.below += count;
+      else outer.below = Math.max(outer.below, count);
     }
   };
   // Each block twice: first to open its parts, then, when all below it are done, to close them.

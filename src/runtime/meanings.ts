@@ -1,5 +1,6 @@
 // What a pointer points at, in words, for stops and traces.
 import type { Home } from './home.ts';
+import { toText } from './tables.ts';
 
 /** `packet + 14`, `stats[17] + 8`, `port`: undefined where nothing lies there. */
 export function meaningOf(home: Home, pointer: number): string | undefined {
@@ -23,6 +24,7 @@ export function meaningOf(home: Home, pointer: number): string | undefined {
     const element = isData ? one.name : `${one.name}[${key === undefined ? '' : printKey(key)}]`;
     return plus(`${element}${cpu === undefined ? '' : ` of CPU ${cpu}`}`, offset);
   }
+  if (region.privileged) return undefined;
   return plus(region.name.replace(/^(the|a|an) /, ''), pointer - region.start);
 }
 
@@ -33,15 +35,6 @@ function plus(name: string, offset: number): string {
 const MAX_KEY = 48;
 
 function printKey(key: unknown): string {
-  const text = keyText(key);
+  const text = toText(key);
   return text.length > MAX_KEY ? `${text.slice(0, MAX_KEY)}...` : text;
-}
-
-function keyText(key: unknown): string {
-  if (key instanceof Uint8Array) return Array.from(key, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  if (Array.isArray(key)) return `[${key.map(keyText).join(', ')}]`;
-  if (typeof key !== 'object' || key === null) return String(key);
-  return `{${Object.entries(key)
-    .map(([name, value]) => `${name}: ${keyText(value)}`)
-    .join(', ')}}`;
 }

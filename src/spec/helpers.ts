@@ -248,6 +248,12 @@ export function helperByName(name: string): HelperSpec | undefined {
   return byName.get(name.replace(/^bpf_/, ''));
 }
 
+/** `bpf_map_lookup_elem`, or `helper 4000`. */
+export function helperName(id: number): string {
+  const helper = byId.get(id);
+  return helper === undefined ? `helper ${id}` : `bpf_${helper.name}`;
+}
+
 /** For messages: `bpf_map_lookup_elem (1)`, or `helper 4000`. */
 export function helperLabel(id: number): string {
   const helper = byId.get(id);

@@ -28,6 +28,7 @@ const empty = file('empty', '');
 const emptyObject = file('empty.o', '');
 const notText = file('bad.bpfasm', 'r0 = 1\nr0 = !\nexit\n');
 const oddBytes = file('odd.bin', new Uint8Array(12).fill(0x95));
+const oneInstruction = file('one.bin', Uint8Array.of(0x95, 0, 0, 0, 0, 0, 0, 0));
 const good = file('good.bpfasm', 'r0 = 1\nexit\n');
 const endless = file('endless.bpfasm', 'L0:\ngoto L0\nexit\n');
 const wild = file('wild.bpfasm', 'r1 = 0\nr0 = *(u64 *)(r1 + 8)\nexit\n');
@@ -66,6 +67,13 @@ const USAGE: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [['run', example, '--ctx', 'ingress_ifindex=x'], /takes a number/],
   [['run', example, '--ctx-raw', 'x'], /takes @FILE/],
   [['run', example, '--listing'], /needs an engine that compiles/],
+  [['run', example, '--trace', '--engine', 'arm64-sim'], /--trace needs the interpreter, not --engine arm64-sim/],
+  [['run', example, '--coverage', join(folder, 'c.info'), '--engine', 'x64'], /--coverage needs the interpreter, not --engine x64/],
+  [['run', example, '--trace-limit', '5'], /--trace-limit goes with --trace/],
+  [['run', example, '--trace', '--trace-limit', '0'], /at least 1/],
+  [['coverage'], /expected at least 1 file name/],
+  [['coverage', directory], /no \.info file in /],
+  [['coverage', good, '--min', '101'], /--min takes a percentage/],
   [['dump', example, '--target', 'mips'], /--target takes .* got "mips"/],
   [['dump', example, '--base', 'here'], /--base takes a number/],
   [['dump', example, '--base', '0x10000000000000000'], /at most 64 bits/],
@@ -133,6 +141,12 @@ const REFUSED: readonly (readonly [args: readonly string[], error: RegExp])[] = 
     /wild\.bpfasm:2:1: program wild, slot 1: read of 8 bytes at 0x8: outside the window \[runtime\/fault\]/,
   ],
   [['run', noMap], /slot 2: .*is no map \[runtime\/stopped-by-helper\]/],
+  [['coverage', good], /good\.bpfasm:1:1: expected a record of lcov, got "r0 = 1" \[lcov\/syntax\]$/],
+  [['coverage', absent], /no such file \[cli\/enoent\]$/],
+  [['run', example, '--coverage', good], /good\.bpfasm:1:1: expected a record of lcov/],
+  [['run', example, '--coverage', join(good, 'x')], /\[cli\/[a-z]+\]$/],
+  [['run', oneInstruction, '--coverage', join(folder, 'c.info')], /no line information.*compile with -g \[runtime\/no-line-info\]$/],
+  [['run', example, '--trace-out', directory], /is a directory/],
   [['dump', example, '--base', '1'], /\[jit\/unaligned-base\]$/],
   [['dump', example, '--helper', 'bpf_redirect=1'], /does not call bpf_redirect; .* \[cli\/helper-not-called\]$/],
   [['asm', good, '-o', join(absent, 'out')], /no such file/],

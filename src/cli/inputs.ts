@@ -1,0 +1,50 @@
+// What a program is given by options: maps, a packet, a context.
+import type { JsonContents } from '../runtime/contents.ts';
+import type { LoadedObject } from '../runtime/object.ts';
+import { tryParseHex } from '../util/bytes.ts';
+import { BpfError } from '../util/error.ts';
+import { fileArgument, readInput, text } from './files.ts';
+import { assignment, hexBytes, integer } from './usage.ts';
+
+/** Shared by the commands that run programs. */
+export const INPUT_OPTIONS = {
+  ctx: { type: 'string', multiple: true, default: [] as string[] },
+  'ctx-raw': { type: 'string' },
+  'maps-in': { type: 'string' },
+} as const;
+
+export interface ContextGiven {
+  readonly ctx: readonly string[];
+  readonly 'ctx-raw'?: string | undefined;
+}
+
+/** JSON as `--maps --json` prints it under `maps`, or all that it prints. */
+export function fillMaps(object: LoadedObject, path: string): void {
+  try {
+    const given = JSON.parse(text(readInput(path))) as JsonContents | { readonly program: string; readonly maps: JsonContents };
+    const isOutput = typeof given === 'object' && given !== null && 'program' in given && typeof given.program === 'string';
+    object.fill((isOutput ? given.maps : given) as JsonContents, path);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new BpfError('cli/bad-json', { in: 'file', path }, error.message);
+    throw error;
+  }
+}
+
+/** HEX, or @FILE that holds hex text or the bytes themselves. */
+export function packetBytes(argument: string): Uint8Array {
+  if (!argument.startsWith('@')) return hexBytes('packet', argument);
+  const bytes = readInput(fileArgument('packet', argument));
+  return tryParseHex(text(bytes)) ?? bytes;
+}
+
+export function contextOf(values: ContextGiven): Uint8Array | Record<string, bigint | readonly bigint[]> | undefined {
+  if (values['ctx-raw'] !== undefined) return readInput(fileArgument('ctx-raw', values['ctx-raw']));
+  if (values.ctx.length === 0) return undefined;
+  return Object.fromEntries(
+    values.ctx.map((field) => {
+      const [name, value] = assignment('ctx', field);
+      const numbers = value.split(',').map((one) => integer('ctx', one));
+      return [name, numbers.length === 1 ? numbers[0]! : numbers];
+    }),
+  );
+}
