@@ -2,6 +2,92 @@
 
 export type { TraceHook } from './interpreter/machine.ts';
 export type { Share, Summary } from './lcov/lcov.ts';
+export {
+  type Address,
+  be16,
+  be32,
+  be64,
+  ipv4Bytes,
+  ipv4Text,
+  ipv6Bytes,
+  ipv6Text,
+  macBytes,
+  macText,
+} from './packet/address.ts';
+export {
+  ah,
+  arp,
+  destinationOptions,
+  esp,
+  ethernet,
+  geneve,
+  gre,
+  hopByHop,
+  icmp,
+  icmpv6,
+  ipv4,
+  ipv6,
+  ipv6Fragment,
+  llc,
+  mpls,
+  type PacketLayer,
+  packet,
+  padding,
+  payload,
+  routing,
+  tcp,
+  udp,
+  vlan,
+  vxlan,
+} from './packet/build.ts';
+export { internetChecksum } from './packet/checksum.ts';
+export {
+  type AssertPacketOptions,
+  assertPacket,
+  type DifferenceOptions,
+  difference,
+  differenceText,
+  PacketAssertionError,
+  type PacketDifference,
+} from './packet/difference.ts';
+export {
+  type AnyLayer,
+  type DissectedLayer,
+  type Dissection,
+  type DissectOptions,
+  dissect,
+  type PacketProblem,
+} from './packet/dissect.ts';
+export { editPacket, type PacketChanges } from './packet/edit.ts';
+export { describePacket, explain } from './packet/explain.ts';
+export type {
+  AhFields,
+  ArpFields,
+  EspFields,
+  EthernetFields,
+  GeneveFields,
+  GreFields,
+  IcmpFields,
+  Icmpv6Fields,
+  Ipv4Fields,
+  Ipv6Fields,
+  Ipv6FragmentFields,
+  Ipv6OptionsFields,
+  LayerFields,
+  LayerName,
+  LlcFields,
+  MplsFields,
+  PaddingFields,
+  PayloadFields,
+  ReadFields,
+  RoutingFields,
+  TcpFields,
+  UdpFields,
+  VlanFields,
+  VxlanFields,
+} from './packet/fields.ts';
+export type { FieldValue } from './packet/forms.ts';
+export type { HeaderOption, Ipv4Option, Ipv6Option, NeighbourOption, OtherOption, TcpOption } from './packet/options.ts';
 export type { BatchItem, BatchResult } from './runtime/batch.ts';
 export type { CompiledProgram } from './runtime/compiled.ts';
 export { Coverage, type SourceNames } from './runtime/coverage.ts';

@@ -1,4 +1,5 @@
-// Internet addresses as text.
+// Addresses and prefixes that an embedder gives as text.
+import { tryParseIpv4, tryParseIpv6, tryParseMac } from '../packet/address.ts';
 import { BpfError } from '../util/error.ts';
 
 function refuse(text: string): never {
@@ -7,24 +8,7 @@ function refuse(text: string): never {
 
 /** 4 or 16 bytes in network order. */
 export function parseAddress(text: string): Uint8Array {
-  if (!text.includes(':')) {
-    const parts = text.split('.');
-    if (parts.length !== 4 || !parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256)) refuse(text);
-    return Uint8Array.from(parts, Number);
-  }
-  const [left = '', right, ...more] = text.split('::');
-  const head = left === '' ? [] : left.split(':');
-  const tail = right === undefined || right === '' ? [] : right.split(':');
-  const missing = 8 - head.length - tail.length;
-  if (more.length > 0 || (right === undefined ? missing !== 0 : missing < 1)) refuse(text);
-  const groups = [...head, ...new Array<string>(missing).fill('0'), ...tail];
-  if (!groups.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))) refuse(text);
-  return Uint8Array.from(
-    groups.flatMap((group) => {
-      const value = Number.parseInt(group, 16);
-      return [value >> 8, value & 0xff];
-    }),
-  );
+  return tryParseIpv4(text) ?? tryParseIpv6(text) ?? refuse(text);
 }
 
 /** `address/length`. */
@@ -37,11 +21,9 @@ export function parsePrefix(text: string): { readonly address: Uint8Array; reado
 
 /** Six bytes from `02:00:00:00:00:01`. */
 export function parseLinkAddress(text: string): Uint8Array {
-  const parts = text.split(':');
-  if (parts.length !== 6 || !parts.every((part) => /^[0-9a-fA-F]{2}$/.test(part))) {
-    throw new BpfError('runtime/address', { in: 'option', name: text }, `${text} is no link-layer address`);
-  }
-  return Uint8Array.from(parts, (part) => Number.parseInt(part, 16));
+  const bytes = tryParseMac(text);
+  if (bytes === undefined) throw new BpfError('runtime/address', { in: 'option', name: text }, `${text} is no link-layer address`);
+  return bytes;
 }
 
 export function startsWith(address: Uint8Array, prefix: Uint8Array, bits: number): boolean {

@@ -7,6 +7,8 @@ export type Position =
   | { readonly in: 'text'; readonly path: string; readonly line: number; readonly column: number }
   | { readonly in: 'program'; readonly program: string; readonly slot?: number; readonly source?: SourcePosition }
   | { readonly in: 'packet'; readonly index: number }
+  /** A field of a header that is being built; `index`: among the layers of the packet. */
+  | { readonly in: 'header'; readonly layer: string; readonly index: number; readonly field: string }
   | { readonly in: 'option'; readonly name: string }
   | { readonly in: 'host' };
 
@@ -56,6 +58,8 @@ export function printPosition(position: Position): string {
     }
     case 'packet':
       return `packet ${position.index}`;
+    case 'header':
+      return `${position.layer}.${position.field} (layer ${position.index})`;
     case 'option':
       return `option ${position.name}`;
     case 'host':
