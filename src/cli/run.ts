@@ -11,6 +11,7 @@ import { type Engines, openEngines } from './engines.ts';
 import { readInput } from './files.ts';
 import { type ContextGiven, contextOf, fillMaps, INPUT_OPTIONS, packetBytes } from './inputs.ts';
 import { openObject } from './object.ts';
+import { changesJson, changeText, packetChange } from './packet-text.ts';
 import { count, integer, readArguments, UsageError } from './usage.ts';
 import { hexDump } from './values.ts';
 import { openCoverage, openTrace, type TraceOutput, WATCH_OPTIONS, watchedEngine } from './watch.ts';
@@ -127,9 +128,8 @@ function resultText(
   if (redirect !== undefined) lines.push(`redirect: ${toText(redirect)}\n`);
   for (const line of result.trace) lines.push(`trace: ${line}\n`);
   for (const event of result.events) lines.push(`event: ${event.map}, CPU ${event.cpu}\n${hexDump(event.data, '  ')}`);
-  if (packet !== undefined && result.packet !== undefined && toHex(packet) !== toHex(result.packet)) {
-    lines.push(`packet changed, ${result.packet.length} bytes\n${hexDump(result.packet, '  ')}`);
-  }
+  if (packet !== undefined && result.packet !== undefined)
+    lines.push(changeText(packetChange(program.type, packet, result.packet), result.packet));
   if (maps === true) lines.push(printMaps(object));
   return lines.join('');
 }
@@ -142,12 +142,14 @@ function resultJson(
   maps: boolean | undefined,
 ): Json {
   const { ctx, redirect, events, trace } = result;
+  const change = packet === undefined || result.packet === undefined ? undefined : packetChange(program.type, packet, result.packet);
   return {
     program: program.name,
     engine: result.engine,
     r0: result.r0.toString(),
     verdict: result.verdict ?? null,
-    ...(packet === undefined || result.packet === undefined ? {} : { packet: toHex(result.packet) }),
+    ...(result.packet === undefined || change === undefined ? {} : { packet: toHex(result.packet) }),
+    ...(change === undefined || change.differences.length === 0 ? {} : { changes: changesJson(change) }),
     ...(ctx === undefined ? {} : { ctx: toJson(ctx) }),
     ...(redirect === undefined ? {} : { redirect: toJson(redirect) }),
     ...(events.length === 0 ? {} : { events: toJson(events) }),

@@ -45,7 +45,7 @@ export function difference(actual: Uint8Array, expected: Uint8Array, options: Di
 export function differenceText({ layer, nth, field, offset, actual, expected }: PacketDifference, words = 'expected'): string {
   const name = `${layer}${nth === 0 ? '' : `[${nth}]`}`;
   if (field === 'header') {
-    if (actual === undefined) return `${name} at byte ${offset}: is missing, ${words} ${expected as string}`;
+    if (actual === undefined) return `${name} at byte ${offset}: none, ${words} ${expected as string}`;
     return `${name} at byte ${offset}: ${actual as string}, ${words} none`;
   }
   const text = (value: FieldValue | undefined): string =>

@@ -57,20 +57,12 @@ const ARP_OPERATIONS: Readonly<Record<number, string>> = { 1: 'request', 2: 'rep
 
 const LINES: { readonly [N in LayerName]: Line<N> } = {
   // Shown where nothing that is known follows; programs are about what is inside.
-  ethernet: ({ fields }, about) => {
-    const next = nextHeader(about);
-    if (next !== undefined) return '';
-    const type = fields.type <= MAX_LLC_LENGTH ? '' : ` type ${ethertype(fields.type)}`;
-    return `Ethernet ${fields.src} > ${fields.dst}${type}`;
+  ethernet: ({ fields }, about) => (nextHeader(about) === undefined ? `Ethernet ${fields.src} > ${fields.dst}` : ''),
+  llc: ({ fields }) => {
+    const oui = fields.oui === undefined || fields.oui === 0 ? '' : ` oui 0x${fields.oui.toString(16).padStart(6, '0')}`;
+    return `LLC 0x${fields.dsap.toString(16)} 0x${fields.ssap.toString(16)}${oui}`;
   },
-  llc: ({ fields }, about) => {
-    const snap =
-      fields.oui === undefined || nextHeader(about) !== undefined
-        ? ''
-        : ` oui 0x${fields.oui.toString(16)} type 0x${fields.type!.toString(16)}`;
-    return `LLC 0x${fields.dsap.toString(16)} 0x${fields.ssap.toString(16)}${snap}`;
-  },
-  vlan: ({ fields }, about) => `VLAN ${fields.id}${nextHeader(about) === undefined ? ` type ${ethertype(fields.type)}` : ''}`,
+  vlan: ({ fields }) => `VLAN ${fields.id}`,
   mpls: ({ fields }) => `MPLS ${fields.label}`,
   arp: ({ fields }) => {
     const operation = ARP_OPERATIONS[fields.operation] ?? `operation ${fields.operation}`;
@@ -79,49 +71,36 @@ const LINES: { readonly [N in LayerName]: Line<N> } = {
     return `ARP ${operation}, ${fields.senderIp} is at ${fields.senderMac}`;
   },
   ipv4: ({ fields }, about) => {
-    const { src, dst, protocol, mf, fragment, id, options } = fields;
-    const notes = [
-      ...(options.length === 0 ? [] : [`<${optionsText(options)}>`]),
-      ...(mf || fragment > 0 ? [`fragment ${8 * fragment}${mf ? '+' : ''} of id ${id}`] : []),
-      ...(fragment === 0 && nextHeader(about) === undefined ? [protocolText(protocol)] : []),
-    ];
-    return ['IPv4', ends(src, dst, about, (one) => one), ...notes].join(' ');
+    const { src, dst, mf, fragment, id, options } = fields;
+    const isFragment = mf || fragment > 0;
+    return `IPv4 ${ends(src, dst, about, (one) => one)}${listText(options)}${isFragment ? ` ${fragmentText(fields)} of id ${id}` : ''}`;
   },
-  ipv6: ({ fields }, about) => {
-    const unknown = nextHeader(about) === undefined ? ` ${protocolText(fields.nextHeader)}` : '';
-    return `IPv6 ${ends(fields.src, fields.dst, about, (one) => `[${one}]`)}${unknown}`;
+  ipv6: ({ fields }, about) => `IPv6 ${ends(fields.src, fields.dst, about, (one) => `[${one}]`)}`,
+  hopByHop: ({ fields }) => `hop-by-hop${listText(fields.options)}`,
+  destinationOptions: ({ fields }) => `destination options${listText(fields.options)}`,
+  routing: ({ fields }) => {
+    const { type, segmentsLeft, segments } = fields;
+    return `routing type ${type} ${segmentsLeft} left${segments instanceof Uint8Array ? '' : ` <${segments.join(', ')}>`}`;
   },
-  hopByHop: ({ fields }) => `hop-by-hop <${optionsText(fields.options)}>`,
-  destinationOptions: ({ fields }) => `destination options <${optionsText(fields.options)}>`,
-  routing: ({ fields }) =>
-    `routing type ${fields.type} ${fields.segmentsLeft} left${Array.isArray(fields.segments) ? ` <${fields.segments.join(', ')}>` : ''}`,
-  ipv6Fragment: ({ fields }, about) => {
-    const unknown = fields.fragment === 0 && nextHeader(about) === undefined ? ` ${protocolText(fields.nextHeader)}` : '';
-    return `fragment ${8 * fields.fragment}${fields.mf ? '+' : ''} of id 0x${fields.id.toString(16)}${unknown}`;
-  },
-  ah: ({ fields }, about) =>
-    `AH spi 0x${fields.spi.toString(16)}${nextHeader(about) === undefined ? ` ${protocolText(fields.nextHeader)}` : ''}`,
+  ipv6Fragment: ({ fields }) => `${fragmentText(fields)} of id 0x${fields.id.toString(16)}`,
+  ah: ({ fields }) => `AH spi 0x${fields.spi.toString(16)}`,
   esp: ({ fields }) => `ESP spi 0x${fields.spi.toString(16)} seq ${fields.sequence}`,
   tcp: ({ fields }, about) => {
     const { flags, seq, ack, window, options } = fields;
-    const acknowledges = flags.includes('A') ? ` ack ${ack}` : '';
-    const list = options.length === 0 ? '' : ` <${optionsText(options)}>`;
-    return `TCP [${flags}] seq ${seq}${acknowledges} win ${window}${list}${data(about)}`;
+    return `TCP [${flags}] seq ${seq}${flags.includes('A') ? ` ack ${ack}` : ''} win ${window}${listText(options)}${data(about)}`;
   },
   udp: (_, about) => `UDP${data(about)}`,
   icmp: ({ fields }, about) => `ICMP ${message(ICMP_NAMES, fields)}${data(about)}`,
   icmpv6: ({ fields }, about) => {
     const target = fields.target === undefined ? '' : ` ${fields.target}`;
-    const options = fields.options === undefined || fields.options.length === 0 ? '' : ` <${optionsText(fields.options)}>`;
-    return `ICMPv6 ${message(ICMPV6_NAMES, fields)}${target}${options}${data(about)}`;
+    return `ICMPv6 ${message(ICMPV6_NAMES, fields)}${target}${listText(fields.options ?? [])}${data(about)}`;
   },
-  gre: ({ fields }, about) => {
+  gre: ({ fields }) => {
     const key = fields.key === undefined ? '' : ` key ${fields.key}`;
-    const sequence = fields.sequence === undefined ? '' : ` seq ${fields.sequence}`;
-    return `GRE${key}${sequence}${nextHeader(about) === undefined ? ` type ${ethertype(fields.protocol)}` : ''}`;
+    return `GRE${key}${fields.sequence === undefined ? '' : ` seq ${fields.sequence}`}`;
   },
   vxlan: ({ fields }) => `VXLAN ${fields.vni}`,
-  geneve: ({ fields }, about) => `Geneve ${fields.vni}${nextHeader(about) === undefined ? ` type ${ethertype(fields.protocol)}` : ''}`,
+  geneve: ({ fields }) => `Geneve ${fields.vni}`,
   payload: () => '',
   padding: () => '',
 };
@@ -137,9 +116,10 @@ export function explain(packet: Uint8Array | Dissection, options: DissectOptions
   const { bytes, layers, problems } = packet instanceof Uint8Array ? dissect(packet, options) : packet;
   let line = '';
   for (const [index, layer] of layers.entries()) {
-    const text = (LINES[layer.kind] as Line<LayerName>)(layer as DissectedLayer, { layers, index });
+    const about = { layers, index };
+    const text = (LINES[layer.kind] as Line<LayerName>)(layer as DissectedLayer, about);
     if (text === '') continue;
-    line += line === '' ? text : `${NETWORK.has(layer.kind) ? ' / ' : ' '}${text}`;
+    line += `${line === '' ? '' : NETWORK.has(layer.kind) ? ' / ' : ' '}${text}${unknownNext(layer, about)}`;
   }
   const size = `${bytes.length} ${bytes.length === 1 ? 'byte' : 'bytes'}`;
   return [line === '' ? size : `${line}, ${size}`, ...problems.map(({ message }) => message)].join('; ');
@@ -188,15 +168,21 @@ function data({ layers, index }: About): string {
   return next?.kind === 'payload' ? ` len ${next.fields.data.length}` : '';
 }
 
-function ethertype(type: number): string {
-  const name = ETHERTYPE_NAMES[type];
-  return `0x${type.toString(16).padStart(4, '0')}${name === undefined ? '' : ` (${name})`}`;
+/** What a header says of what follows, where that is nothing that is known. */
+function unknownNext({ kind, fields }: AnyLayer, about: About): string {
+  if (kind === 'payload' || kind === 'padding' || nextHeader(about) !== undefined) return '';
+  const [field, row] = HEADERS[kind].rows.find(([, one]) => one.names === 'ethertype' || one.names === 'protocol') ?? [];
+  const values = fields as Readonly<Record<string, unknown>>;
+  const value = field === undefined ? undefined : values[field];
+  // Later fragments have no header.
+  if (typeof value !== 'number' || Number(values['fragment'] ?? 0) > 0 || (kind === 'ethernet' && value <= MAX_LLC_LENGTH)) return '';
+  const isProtocol = row!.names === 'protocol';
+  const name = (isProtocol ? PROTOCOL_NAMES : ETHERTYPE_NAMES)[value];
+  return ` ${isProtocol ? `protocol ${value}` : `type ${fieldText(kind, field!, value)}`}${name === undefined ? '' : ` (${name})`}`;
 }
 
-function protocolText(protocol: number): string {
-  const name = PROTOCOL_NAMES[protocol];
-  return `protocol ${protocol}${name === undefined ? '' : ` (${name})`}`;
-}
+const listText = (options: readonly unknown[] | Uint8Array): string => (options.length === 0 ? '' : ` <${optionsText(options)}>`);
+const fragmentText = ({ fragment, mf }: { fragment: number; mf: boolean }): string => `fragment ${8 * fragment}${mf ? '+' : ''}`;
 
 function message(
   names: Readonly<Record<string, string>>,

@@ -56,7 +56,12 @@ const mac = (initial: string, extra: Extra = {}): FieldRow => ({ form: 'mac', bi
 const ip4 = (initial: string, extra: Extra = {}): FieldRow => ({ form: 'ipv4', bits: 32, initial, ...extra });
 const ip6 = (initial: string, extra: Extra = {}): FieldRow => ({ form: 'ipv6', bits: 128, initial, ...extra });
 /** The rest of the header. */
-const list = (form: FormName, extra: Extra = {}): FieldRow => ({ form, bits: 0, initial: new Uint8Array(0), ...extra });
+const list = (form: FormName, extra: Extra = {}): FieldRow => ({
+  form,
+  bits: 0,
+  initial: form === 'bytes' ? new Uint8Array(0) : [],
+  ...extra,
+});
 
 /** Every field of the interface has its row, and no other. */
 type Rows<N extends LayerName> = { readonly [F in keyof Required<LayerFields[N]>]: FieldRow };
