@@ -19,7 +19,7 @@ import { findTarget, TARGET_NAMES } from '../src/jit/targets.ts';
 import { link } from '../src/object/link.ts';
 import { load } from '../src/object/load.ts';
 import type { CollectionSpec } from '../src/object/spec.ts';
-import { CaptureReader, readCapture } from '../src/pcap/read.ts';
+import { CaptureReader, readPackets } from '../src/pcap/read.ts';
 import { createProgram, type MapShape, type Program } from '../src/program/program.ts';
 import { classicProgram } from '../src/runtime/classic.ts';
 import { BpfError } from '../src/util/error.ts';
@@ -214,7 +214,7 @@ const MAPS: readonly MapShape[] = Array.from({ length: 16 }, (_, i) => ({
 
 /** Whole, and in pieces of 7 bytes: the same packets. */
 function takeCapture(bytes: Uint8Array): void {
-  const whole = outcome(() => [...readCapture(bytes, 'fuzz.pcap')].map(({ data }) => data.length));
+  const whole = outcome(() => [...readPackets(bytes, 'fuzz.pcap')].map(({ data }) => data.length));
   const pieces = outcome(() => {
     const reader = new CaptureReader('fuzz.pcap');
     const lengths: number[] = [];

@@ -98,3 +98,28 @@ export function tryParseHex(text: string): Uint8Array | undefined {
 export function toHex(bytes: Uint8Array, separator = ''): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(separator);
 }
+
+/** Bounce buffer of `copyBytes`. */
+let bounce = new Uint8Array(0);
+
+/**
+ * `into.set(bytes)`. The engine copies to and from shared memory byte by byte unless both sides lie alike in their words: longer pieces
+ * take the way over memory that does.
+ */
+export function copyBytes(into: Uint8Array, bytes: Uint8Array): void {
+  const alike = ((into.byteOffset ^ bytes.byteOffset) & 7) === 0;
+  if (alike || bytes.length < 1024 || !(isShared(into) || isShared(bytes))) {
+    into.set(bytes);
+    return;
+  }
+  if (bounce.length < bytes.length + 8) bounce = new Uint8Array(bytes.length + 8);
+  const shared = isShared(into) ? into : bytes;
+  const at = shared.byteOffset & 7;
+  const piece = bounce.subarray(at, at + bytes.length);
+  piece.set(bytes);
+  into.set(piece);
+}
+
+function isShared({ buffer }: Uint8Array): boolean {
+  return typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer;
+}

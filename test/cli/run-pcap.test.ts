@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { readCapture } from '../../src/pcap/read.ts';
+import { readPackets } from '../../src/pcap/read.ts';
 import { captureHeader, captureRecord } from '../../src/pcap/write.ts';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
@@ -45,7 +45,7 @@ for (const engine of ['interpreter', 'arm64-sim', 'auto']) {
     assert.equal(status, 0, stderr);
     assert.equal(summary['packets'], COUNT);
     assert.deepEqual(summary['verdicts'], { 'r0 = 0': 2500, 'r0 = 1': 2500, 'r0 = 2': 2500, 'r0 = 3': 2500 });
-    const survivors = [...readCapture(readFileSync(out), out)];
+    const survivors = [...readPackets(readFileSync(out), out)];
     assert.equal(survivors.length, COUNT);
     for (const [i, { data, timestamp }] of survivors.entries()) {
       const expected = packets[i]!.slice();

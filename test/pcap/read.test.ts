@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CaptureReader, LINKTYPE, readCapture } from '../../src/pcap/read.ts';
+import { LINKTYPE } from '../../src/pcap/link.ts';
+import { CaptureReader, readPackets } from '../../src/pcap/read.ts';
 import { captureHeader, captureRecord } from '../../src/pcap/write.ts';
 import { BpfError } from '../../src/util/error.ts';
 
@@ -48,7 +49,7 @@ for (const [name, bytes] of [
   ['pcapng big-endian', pcapng(false)],
 ] as const) {
   test(`${name}: packets, lengths and times come back`, () => {
-    const read = [...readCapture(bytes, name)];
+    const read = [...readPackets(bytes, name)];
     assert.deepEqual(
       read.map((packet) => packet.data),
       packets,
@@ -78,7 +79,7 @@ for (const [name, bytes] of [
   test(`${name}: cut anywhere it is an error with an offset, or a whole shorter capture`, () => {
     for (let length = 0; length < bytes.length; length++) {
       try {
-        const read = [...readCapture(bytes.subarray(0, length), name)];
+        const read = [...readPackets(bytes.subarray(0, length), name)];
         assert.ok(read.length < packets.length || name !== 'pcap');
       } catch (error) {
         assert.ok(error instanceof BpfError && error.code.startsWith('pcap/'), String(error));
@@ -93,7 +94,7 @@ for (const [name, bytes] of [
         const damaged = Uint8Array.from(bytes);
         damaged[at] = damaged[at]! ^ bit;
         try {
-          for (const packet of readCapture(damaged, name)) assert.ok(packet.data.length <= bytes.length);
+          for (const packet of readPackets(damaged, name)) assert.ok(packet.data.length <= bytes.length);
         } catch (error) {
           assert.ok(error instanceof BpfError, String(error));
         }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from '../../src/asm/parse.ts';
 import { nativeHost } from '../../src/node.ts';
-import { readCapture } from '../../src/pcap/read.ts';
+import { readPackets } from '../../src/pcap/read.ts';
 import { computeFacts } from '../../src/program/facts.ts';
 import { createProgram } from '../../src/program/program.ts';
 import { readsUnwritten } from '../../src/program/stack-use.ts';
@@ -314,7 +314,7 @@ test("batches: other people's programs over captured packets", (t) => {
   const capture = corpus('pcaps/merged-eth.pcap');
   const folder = corpus('objects');
   if (capture === undefined || folder === undefined) return t.skip(SKIP);
-  const packets = [...readCapture(readFileSync(capture), capture)].filter((_, i) => i % 80 === 0).map(({ data }) => data);
+  const packets = [...readPackets(readFileSync(capture), capture)].filter((_, i) => i % 80 === 0).map(({ data }) => data);
   const loops = new Set<string>();
   for (const [path, program] of OBJECTS) {
     for (const engine of engines) {

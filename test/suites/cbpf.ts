@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { ClassicInstruction } from '../../src/classic/decode.ts';
-import { readCapture } from '../../src/pcap/read.ts';
+import { readPackets } from '../../src/pcap/read.ts';
 import { classicProgram, Skb } from '../../src/runtime/classic.ts';
 import { RawMachine } from '../../src/runtime/raw.ts';
 import { BpfError } from '../../src/util/error.ts';
@@ -36,8 +36,8 @@ interface Packet {
 /** More than any backward filter of the corpus spends on a packet. */
 const FUEL = 1_000_000;
 
-function readPackets(file: string): readonly Packet[] {
-  return [...readCapture(readFileSync(file), file)].map(({ data, wireLength }) => ({ data: data.slice(), wireLength }));
+function packetsIn(file: string): readonly Packet[] {
+  return [...readPackets(readFileSync(file), file)].map(({ data, wireLength }) => ({ data: data.slice(), wireLength }));
 }
 
 function instructionsOf(rows: Rows): ClassicInstruction[] {
@@ -101,7 +101,7 @@ const { path, engines } = await suiteArguments('cbpf');
 const folder = existsSync(join(path, 'cbpf')) ? path : dirname(path);
 const { filters } = JSON.parse(gunzipSync(readFileSync(join(folder, 'cbpf/filters.json.gz'))).toString()) as { filters: readonly Filter[] };
 const linkTypes = [...new Set(filters.flatMap(({ by_linktype }) => Object.keys(by_linktype)))];
-const captures = new Map(linkTypes.map((name) => [name, readPackets(join(folder, `pcaps/merged-${name}.pcap`))]));
+const captures = new Map(linkTypes.map((name) => [name, packetsIn(join(folder, `pcaps/merged-${name}.pcap`))]));
 
 runSuite(engines, ({ engine, host }, report) => {
   const selector = new Selector([engine, { host }]);

@@ -12,7 +12,7 @@ import { nativeHost } from '../../src/node.ts';
 import { link } from '../../src/object/link.ts';
 import { load } from '../../src/object/load.ts';
 import type { CollectionSpec } from '../../src/object/spec.ts';
-import { readCapture } from '../../src/pcap/read.ts';
+import { readPackets } from '../../src/pcap/read.ts';
 import { createProgram } from '../../src/program/program.ts';
 import { hasHelper, hasKfunc } from '../../src/runtime/all-helpers.ts';
 import { ENGINE_NAMES, type EngineName } from '../../src/runtime/engines.ts';
@@ -90,7 +90,7 @@ const index = JSON.parse(readFileSync(join(given, 'index.json'), 'utf8')) as Ind
 const wanted = new Set(index.packets);
 const packets = new Map<number, Uint8Array>();
 let number = 0;
-for (const { data } of readCapture(readFileSync(join(base, index.capture)), index.capture)) {
+for (const { data } of readPackets(readFileSync(join(base, index.capture)), index.capture)) {
   if (wanted.has(number)) packets.set(number, data.slice());
   number++;
 }

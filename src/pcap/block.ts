@@ -1,0 +1,59 @@
+// Many packets at once, without an object for each: their bytes in one piece of memory, what is known of them in columns.
+
+export class PacketBlock {
+  /** Packets that fit. */
+  readonly capacity: number;
+  count = 0;
+  /** Memory that the packets lie in. */
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Name of the capture, for messages, and the offset in it of `bytes[0]`. */
+  path = '';
+  at = 0;
+  /** Number of the first packet in the capture. */
+  first = 0;
+  /** Of each packet: its first byte in `bytes`, and its captured bytes. */
+  readonly offsets: Uint32Array;
+  readonly lengths: Uint32Array;
+  /** Bytes on the wire as the file says. */
+  readonly wireLengths: Uint32Array;
+  readonly linkTypes: Uint16Array;
+  /** Bytes of the record in front of the packet: at least 16, which have been read. */
+  readonly headers: Uint8Array;
+  /** Since 1970; nanoseconds beyond a second only in damaged files. */
+  readonly seconds: Float64Array;
+  readonly nanoseconds: Float64Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.offsets = new Uint32Array(capacity);
+    this.lengths = new Uint32Array(capacity);
+    this.wireLengths = new Uint32Array(capacity);
+    this.linkTypes = new Uint16Array(capacity);
+    this.headers = new Uint8Array(capacity);
+    this.seconds = new Float64Array(capacity);
+    this.nanoseconds = new Float64Array(capacity);
+  }
+
+  /** Nanoseconds since 1970. */
+  timestamp(index: number): bigint {
+    return toTimestamp(this.seconds[index]!, this.nanoseconds[index]!);
+  }
+
+  /** Offset in the capture of the packet's record. */
+  recordAt(index: number): number {
+    return this.at + this.offsets[index]! - this.headers[index]!;
+  }
+}
+
+/** Gives packets by the block. */
+export interface PacketSource {
+  /**
+   * Fills the block; its packets lie in `area`, or in memory of the source's own where one is too long for that. False: there are
+   * no more. What an earlier call gave is gone then.
+   */
+  nextBlock(area: Uint8Array, block: PacketBlock): boolean;
+}
+
+export function toTimestamp(seconds: number, nanoseconds: number): bigint {
+  return BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
+}
