@@ -1,66 +1,138 @@
-// Packets per second of a capture through a program, beside only reading the file: `node dist/bench/replay.js [CAPTURE] [OBJECT]`. Without
-// arguments: the Ethernet capture of ../shared/corpora, many times over, through an XDP filter of a Debian package, with its maps
-// as they are when it is loaded. Best of three.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Captures through programs, beside only reading the file: `node dist/bench/replay.js [--bytes N] [CAPTURE [OBJECT]]`. Without CAPTURE:
+// generated ones of 60-byte and of 700-byte packets, N bytes each (default 2e8; 2e9 shows what stays in memory), through a program
+// that passes everything, one that counts, the XDP filter of a Debian package, and with survivors written. Files lie in /tmp and have
+// been read once: what is measured is the processor, not the disk. Best of three, interleaved.
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packetsOf } from '../src/cli/captures.ts';
+import { parseArgs } from 'node:util';
+import { parse } from '../src/asm/parse.ts';
+import { CaptureFile, openCapture } from '../src/files/captures.ts';
 import { nativeHost } from '../src/node.ts';
-import { loadBytes } from '../src/runtime/load.ts';
-import { corpus, SKIP } from '../test/support/corpora.ts';
+import { PacketBlock } from '../src/pcap/block.ts';
+import { captureHeader, captureRecord } from '../src/pcap/write.ts';
+import type { BatchItem } from '../src/runtime/batch-outcome.ts';
+import { loadBytes, loadProgram } from '../src/runtime/load.ts';
+import type { LoadedObject } from '../src/runtime/object.ts';
+import { corpus } from '../test/support/corpora.ts';
 
-const TIMES = 16;
 const ROUNDS = 3;
-const HEADER_BYTES = 24;
-
+const { values, positionals } = parseArgs({ options: { bytes: { type: 'string', default: '2e8' } }, allowPositionals: true });
+const bytes = Number(values.bytes);
 const folder = mkdtempSync(join(tmpdir(), 'bpfjit-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));
 
-function repeated(path: string): string {
-  const bytes = readFileSync(path);
-  const out = join(folder, 'capture.pcap');
-  writeFileSync(out, Buffer.concat([bytes, ...new Array<Uint8Array>(TIMES - 1).fill(bytes.subarray(HEADER_BYTES))]));
-  return out;
+const PASS = 'r0 = 2\nexit';
+const FILTER = 'objects/debian/libxdp1__usr_lib_x86_64-linux-gnu_bpf_xdpfilt_dny_all.o';
+const COUNTER = join(import.meta.dirname, '../../examples/xdp_counter.o');
+
+/** UDP over IPv4, from one of 251 addresses, to one of 241 ports. */
+function packet(length: number, i: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  bytes.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45, 0]);
+  view.setUint16(16, length - 14);
+  bytes.set([64, 17, 0, 0, 10, 0, 0, i % 251, 10, 0, 1, 1], 22);
+  view.setUint16(34, 1024 + (i % 241));
+  view.setUint16(36, 53);
+  view.setUint16(38, length - 34);
+  return bytes;
 }
 
-const given = process.argv[2] ?? corpus('pcaps/merged-eth.pcap');
-const file = process.argv[3] ?? corpus('objects/debian/libxdp1__usr_lib_x86_64-linux-gnu_bpf_xdpfilt_dny_all.o');
-if (given === undefined || file === undefined) console.log(SKIP);
-else {
-  const capture = process.argv[2] === undefined ? repeated(given) : given;
-  const { host } = await nativeHost();
-  const data = function* (): Generator<Uint8Array, void, void> {
-    for (const packet of packetsOf(capture)) yield packet.data;
+function generate(length: number): string {
+  const path = join(folder, `${length}.pcap`);
+  const file = openSync(path, 'w');
+  writeSync(file, captureHeader(1));
+  const piece = Buffer.concat(Array.from({ length: 16_384 }, (_, i) => captureRecord(packet(length, i), BigInt(i) * 1000n)));
+  for (let written = 0; written < bytes; written += piece.length) writeSync(file, piece);
+  closeSync(file);
+  return path;
+}
+
+interface Row {
+  readonly name: string;
+  /** Gives the packets that it saw. */
+  readonly run: () => number;
+}
+
+function rowsOf(capture: string, object: string | undefined): Row[] {
+  const rows: Row[] = [
+    { name: 'only reading the bytes', run: () => readBytes(capture) },
+    { name: 'reading and finding the packets', run: () => readBlocks(capture) },
+  ];
+  const add = (name: string, loaded: LoadedObject, out?: string): void => {
+    const [program] = Object.values(loaded.programs);
+    rows.push({
+      name,
+      run: () => {
+        const file = out === undefined ? undefined : new CaptureFile(out, 'pcap');
+        const each = (item: BatchItem): void => file?.addAt(item.frame, item.linkType, item, item.wireLength);
+        const { packets, loop } = program!.runBatch(openCapture(capture), {
+          engine: 'auto',
+          ...(file === undefined ? { keepResults: false } : { each }),
+        });
+        file?.end(1);
+        if (loop !== 'native') names.add(name);
+        return packets;
+      },
+    });
   };
+  const load = (path: string): LoadedObject => loadBytes(readFileSync(path), { path, host, clock: 0n });
+  if (object !== undefined) add(object, load(object));
+  else {
+    const pass = (): LoadedObject => loadProgram({ name: 'pass', type: 'xdp', bytes: parse(PASS).bytes }, { host });
+    add('a program that passes everything', pass());
+    add('a counter in a map', load(COUNTER));
+    const filter = corpus(FILTER);
+    if (filter !== undefined) add('xdp-filter of a Debian package', load(filter));
+    add('passes everything, survivors written', pass(), join(folder, 'out.pcap'));
+  }
+  return rows;
+}
+
+/** Programs that went from packet to packet in JavaScript. */
+const names = new Set<string>();
+const chunk = new Uint8Array(192 * 1024);
+
+function readBytes(path: string): number {
+  const file = openSync(path, 'r');
+  while (readSync(file, chunk) > 0);
+  closeSync(file);
+  return 0;
+}
+
+function readBlocks(path: string): number {
+  const capture = openCapture(path);
+  const block = new PacketBlock(2800);
   let packets = 0;
-  const reading = best(() => {
-    packets = 0;
-    for (const packet of packetsOf(capture)) packets += Math.sign(packet.wireLength + 1);
-  });
-  report('only reading', packets, reading, reading);
-  for (const engine of ['auto', 'arm64-sim', 'interpreter'] as const) {
-    const object = loadBytes(readFileSync(file), { path: file, host, engine });
-    const [program] = Object.values(object.programs);
-    let sum = 0;
-    const spent = best(() => void program!.runBatch(data(), { each: ({ index }) => void (sum += index) }), engine === 'auto' ? ROUNDS : 1);
-    report(`${program!.name} on ${object.engine(engine).name}`, packets, spent, reading);
-    object.dispose();
+  while (capture.nextBlock(chunk, block)) packets += block.count;
+  capture.close();
+  return packets;
+}
+
+function measure(title: string, rows: readonly Row[]): void {
+  const best = rows.map(() => Number.POSITIVE_INFINITY);
+  let packets = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [i, { run }] of rows.entries()) {
+      const start = performance.now();
+      packets = run() || packets;
+      best[i] = Math.min(best[i]!, performance.now() - start);
+    }
+  }
+  console.log(`${title}: ${packets} packets`);
+  for (const [i, { name }] of rows.entries()) {
+    const perSecond = `${(packets / best[i]! / 1000).toFixed(1)} M packets/s`;
+    const each = `${((best[i]! * 1e6) / packets).toFixed(1)} ns each`;
+    const loop = names.has(name) ? ' (JavaScript goes from packet to packet)' : '';
+    console.log(
+      `  ${name.padEnd(38)} ${perSecond.padStart(20)} ${each.padStart(14)}, ${(best[i]! / best[0]!).toFixed(2)} of only reading${loop}`,
+    );
   }
 }
 
-function best(body: () => void, rounds: number = ROUNDS): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < rounds; round++) {
-    const start = performance.now();
-    body();
-    least = Math.min(least, performance.now() - start);
-  }
-  return least;
-}
-
-function report(what: string, packets: number, ms: number, reading: number): void {
-  const perSecond = `${(packets / ms / 1000).toFixed(3)} M packets/s`;
-  console.log(
-    `${what.padEnd(36)} ${perSecond.padStart(20)} ${((ms * 1e6) / packets).toFixed(0).padStart(8)} ns each, ${(ms / reading).toFixed(2)} of reading`,
-  );
-}
+const { host } = await nativeHost();
+const [capture, object] = positionals;
+if (capture !== undefined) measure(capture, rowsOf(capture, object));
+else for (const length of [60, 700]) measure(`${length}-byte packets, ${(bytes / 1e6).toFixed(0)} MB`, rowsOf(generate(length), undefined));
+console.log(`at most ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB resident`);

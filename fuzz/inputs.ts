@@ -19,6 +19,9 @@ import { findTarget, TARGET_NAMES } from '../src/jit/targets.ts';
 import { link } from '../src/object/link.ts';
 import { load } from '../src/object/load.ts';
 import type { CollectionSpec } from '../src/object/spec.ts';
+import { PacketBlock } from '../src/pcap/block.ts';
+import { readCapture } from '../src/pcap/capture.ts';
+import { toEthernet } from '../src/pcap/link.ts';
 import { CaptureReader, readPackets } from '../src/pcap/read.ts';
 import { createProgram, type MapShape, type Program } from '../src/program/program.ts';
 import { classicProgram } from '../src/runtime/classic.ts';
@@ -212,7 +215,7 @@ const MAPS: readonly MapShape[] = Array.from({ length: 16 }, (_, i) => ({
   ...{ name: `map${i}`, type: 1 + (i % 2), keySize: 4, valueSize: 1 + 7 * i, maxEntries: 1 << i, flags: 0 },
 }));
 
-/** Whole, and in pieces of 7 bytes: the same packets. */
+/** Whole, in pieces of 7 bytes, and by the block: the same packets. */
 function takeCapture(bytes: Uint8Array): void {
   const whole = outcome(() => [...readPackets(bytes, 'fuzz.pcap')].map(({ data }) => data.length));
   const pieces = outcome(() => {
@@ -226,6 +229,20 @@ function takeCapture(bytes: Uint8Array): void {
     return lengths;
   });
   if (whole !== pieces) throw new Error(`in one piece: ${whole}\nin pieces: ${pieces}`);
+  const blocks = outcome(() => {
+    const capture = readCapture(bytes, 'fuzz.pcap');
+    const area = new Uint8Array(256);
+    const block = new PacketBlock(5);
+    const lengths: number[] = [];
+    while (capture.nextBlock(area, block)) lengths.push(...block.lengths.subarray(0, block.count));
+    return lengths;
+  });
+  if (whole !== blocks) throw new Error(`in one piece: ${whole}\nby the block: ${blocks}`);
+  outcome(() => {
+    const capture = readCapture(bytes, 'fuzz.pcap');
+    const area = new Uint8Array(4096);
+    for (const block = new PacketBlock(100); capture.nextBlock(area, block); ) toEthernet(block, 'the fuzzer');
+  });
 }
 
 function outcome(act: () => unknown): string {

@@ -88,7 +88,13 @@ export type {
 } from './packet/fields.ts';
 export type { FieldValue } from './packet/forms.ts';
 export type { HeaderOption, Ipv4Option, Ipv6Option, NeighbourOption, OtherOption, TcpOption } from './packet/options.ts';
-export type { BatchItem, BatchResult } from './runtime/batch.ts';
+export type { PacketBlock, PacketSource } from './pcap/block.ts';
+export { type Capture, readCapture } from './pcap/capture.ts';
+export { ethernetFrame, LINKTYPE } from './pcap/link.ts';
+export type { CapturedPacket } from './pcap/read.ts';
+export type { CaptureFormat } from './pcap/scan.ts';
+export { encodeCapture, type PacketToWrite, type WriteOptions } from './pcap/write.ts';
+export type { BatchItem, BatchResult } from './runtime/batch-outcome.ts';
 export type { CompiledProgram } from './runtime/compiled.ts';
 export { Coverage, type SourceNames } from './runtime/coverage.ts';
 export type { Engine } from './runtime/engine.ts';

@@ -1,7 +1,12 @@
 // The public API in Node: that of index.ts, plus reading files and the native host.
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { CaptureFile, formatOfPath, openCapture } from './files/captures.ts';
 import { gatheredCoverage } from './files/coverage.ts';
 import { openHost } from './host/host.ts';
+import { type Capture, readCapture as readAnywhere } from './pcap/capture.ts';
+import type { CapturedPacket } from './pcap/read.ts';
+import type { PacketToWrite, WriteOptions } from './pcap/write.ts';
 import type { Coverage } from './runtime/coverage.ts';
 import type { Host } from './runtime/host.ts';
 import { type LoadBytesOptions, loadBytes } from './runtime/load.ts';
@@ -37,4 +42,26 @@ export async function load(input: string | URL | Uint8Array, options: LoadBytesO
 /** Objects of another engine, and those without lines, are left out of what the environment asks for. */
 function coverageOf({ engine }: LoadBytesOptions): Coverage | undefined {
   return engine === undefined || engine === 'auto' || engine === 'interpreter' ? gatheredCoverage() : undefined;
+}
+
+/**
+ * Reads a pcap or pcapng capture: of a file (`-`: standard input) or of bytes, packet by packet or with `runBatch`; of chunks that arrive,
+ * with `for await`. Memory does not grow with the file, which is closed at the end of the loop. Damage throws `pcap/...` with its offset,
+ * after the packets before it have been given.
+ */
+export function readCapture(input: string | URL | Uint8Array, path?: string): Capture;
+export function readCapture(input: AsyncIterable<Uint8Array>, path?: string): AsyncGenerator<CapturedPacket, void, void>;
+export function readCapture(
+  input: string | URL | Uint8Array | AsyncIterable<Uint8Array>,
+  path?: string,
+): Capture | AsyncGenerator<CapturedPacket, void, void> {
+  if (input instanceof URL) return openCapture(fileURLToPath(input));
+  return typeof input === 'string' ? openCapture(input) : readAnywhere(input, path);
+}
+
+/** Writes a capture with nanosecond time stamps: pcapng where the path ends in `.pcapng` or the options say so, else pcap. */
+export function writeCapture(path: string | URL, packets: Iterable<PacketToWrite | Uint8Array>, options: WriteOptions = {}): void {
+  const name = path instanceof URL ? fileURLToPath(path) : path;
+  const file = new CaptureFile(name, options.format ?? formatOfPath(name) ?? 'pcap');
+  file.addAll(packets, options);
 }

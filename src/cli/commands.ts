@@ -14,7 +14,7 @@ export type CommandName = 'run' | 'coverage' | 'dump' | 'asm' | 'disasm' | 'filt
 export const COMMANDS: Readonly<Record<CommandName, Row>> = {
   run: {
     usage:
-      'run FILE [--program NAME] [--engine E] [--packet HEX|@FILE | --pcap IN [--out OUT]] [--ctx FIELD=VALUE]... [--ctx-raw @FILE] [--maps-in FILE] [--maps] [--repeat N] [--fuel N] [--listing] [--expect VERDICT] [--btf FILE] [--trace] [--trace-out FILE] [--trace-limit N] [--coverage FILE] [--json]',
+      'run FILE [--program NAME] [--engine E] [--packet HEX|@FILE | --pcap IN [--out OUT]] [--ctx FIELD=VALUE]... [--ctx-raw @FILE] [--maps-in FILE] [--maps] [--repeat N] [--clock NS|capture] [--fuel N] [--listing] [--expect VERDICT] [--btf FILE] [--trace] [--trace-out FILE] [--trace-limit N] [--coverage FILE] [--json]',
     summary: 'Run a program over nothing, one packet or a capture; show verdict, packet and maps.',
     load: async () => (await import('./run.ts')).run,
   },

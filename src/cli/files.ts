@@ -1,22 +1,13 @@
 // Files and standard input, and what kind of file a program stands in.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { naming } from '../files/naming.ts';
 import { UsageError } from './usage.ts';
 
 export type FileKind = 'elf' | 'bytecode' | 'assembly';
 
 /** `-` is standard input. */
 export function readInput(path: string): Uint8Array {
-  return named(path, () => (path === '-' ? readFileSync(0) : readFileSync(path)));
-}
-
-/** Errors of `act` that come from the system name the file: reading a directory fails at the read, which knows only a number. */
-export function named<T>(path: string, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    if (error instanceof Error && 'syscall' in error && !('path' in error)) throw Object.assign(error, { path });
-    throw error;
-  }
+  return naming(path, () => (path === '-' ? readFileSync(0) : readFileSync(path)));
 }
 
 export function writeOutput(path: string, bytes: Uint8Array | string): void {

@@ -1,10 +1,10 @@
 // bpfjit filter: a classic filter, as tcpdump -ddd prints it, over the packets of a capture.
 import { parseClassic } from '../classic/decode.ts';
+import { openCapture } from '../files/captures.ts';
 import { classicProgram, Skb } from '../runtime/classic.ts';
 import { engineByName } from '../runtime/engines.ts';
 import { RawMachine } from '../runtime/raw.ts';
 import { BpfStopped } from '../util/stopped.ts';
-import { packetsOf } from './captures.ts';
 import { openEngines } from './engines.ts';
 import { readInput, text } from './files.ts';
 import { Progress } from './progress.ts';
@@ -37,7 +37,7 @@ export async function filter(argv: readonly string[]): Promise<number> {
   let packets = 0;
   let stops = 0;
   let firstStop: BpfStopped | undefined;
-  for (const { data, wireLength } of packetsOf(values.pcap)) {
+  for (const { data, wireLength } of openCapture(values.pcap)) {
     try {
       if ((loaded.run({ ...skb.place(data, { length: wireLength }), fuel }) & 0xffff_ffffn) !== 0n) matches.push(packets);
     } catch (error) {

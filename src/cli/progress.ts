@@ -6,13 +6,17 @@ export class Progress {
   readonly #what: string;
   /** Undefined: not known before the end. */
   readonly #total: number | undefined;
+  /** Steps that are shown as one. */
+  readonly #unit: number;
   readonly #isShown: boolean = process.stderr.isTTY === true;
   #done = 0;
   #next = 0;
 
-  constructor(what: string, total?: number) {
+  /** `total` in units of `unit` steps. */
+  constructor(what: string, total?: number, unit = 1) {
     this.#what = what;
     this.#total = total;
+    this.#unit = unit;
   }
 
   step(by = 1): void {
@@ -21,7 +25,8 @@ export class Progress {
     const now = Date.now();
     if (now < this.#next) return;
     this.#next = now + INTERVAL_MS;
-    process.stderr.write(`\r${this.#done}${this.#total === undefined ? '' : ` of ${this.#total}`} ${this.#what}`);
+    const done = Math.floor(this.#done / this.#unit);
+    process.stderr.write(`\r${done}${this.#total === undefined ? '' : ` of ${this.#total}`} ${this.#what}`);
   }
 
   /** Clears the line. */

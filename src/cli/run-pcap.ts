@@ -1,21 +1,21 @@
 // bpfjit run --pcap: every packet of a capture through the program; verdicts counted, survivors written.
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { captureHeader, captureRecord } from '../pcap/write.ts';
-import type { BatchItem, BatchResult } from '../runtime/batch.ts';
+import { existsSync, realpathSync } from 'node:fs';
+import { CaptureFile, formatOfPath, openCapture } from '../files/captures.ts';
+import type { PacketBlock, PacketSource } from '../pcap/block.ts';
+import type { Capture } from '../pcap/capture.ts';
+import { LINKTYPE } from '../pcap/link.ts';
+import type { BatchItem, BatchResult } from '../runtime/batch-outcome.ts';
 import type { JsonContents } from '../runtime/contents.ts';
 import type { LoadedProgram } from '../runtime/loaded-program.ts';
 import type { BatchOptions } from '../runtime/options.ts';
-import { packetsOf } from './captures.ts';
 import { Progress } from './progress.ts';
-import { count } from './usage.ts';
+import { count, UsageError } from './usage.ts';
 import type { TraceOutput } from './watch.ts';
-
-/** Bytes that are gathered before they are written. */
-const WRITE_BYTES = 1 << 18;
 
 export interface CaptureOptions {
   readonly pcap: string;
   readonly out?: string | undefined;
+  readonly clock?: string | undefined;
   readonly maps?: boolean | undefined;
   readonly json?: boolean | undefined;
   readonly expect?: string | undefined;
@@ -26,151 +26,153 @@ export interface CaptureOptions {
   contents(): JsonContents;
 }
 
+const MEGABYTE = 1e6;
+
 export function runCapture(program: LoadedProgram, options: CaptureOptions): number {
   const repeat = count('repeat', options.repeat, 1);
-  const out = options.out === undefined ? undefined : new Survivors(options.out);
-  const progress = new Progress('packets');
-  const counted = new Map<string, number>();
-  let packets = 0;
-  let redirects = 0;
-  let events = 0;
-  let stops = 0;
-  let outsideMs = 0;
-
-  const repeated = function* (): Generator<Uint8Array, void, void> {
-    let from = performance.now();
-    let index = 0;
-    for (const packet of packetsOf(options.pcap)) {
-      const { data } = packet;
-      out?.expect(packet.linkType, packet.timestamp);
-      outsideMs += performance.now() - from;
-      for (let i = 0; i < repeat; i++) {
-        options.trace?.heading(`packet ${index}, ${data.length} bytes`);
-        yield data;
-      }
-      index++;
-      from = performance.now();
-    }
-    outsideMs += performance.now() - from;
-  };
-  const each = (item: BatchItem): void => {
-    options.trace?.next(item.stop !== undefined);
-    if (item.index % repeat !== repeat - 1) return;
-    packets++;
-    progress.step();
-    if (item.stop !== undefined) stops++;
-    if (item.redirect !== undefined) redirects++;
-    events += item.events.length;
-    if (repeat > 1 && item.stop === undefined) {
-      const name = item.verdict ?? `r0 = ${item.r0}`;
-      counted.set(name, (counted.get(name) ?? 0) + 1);
-    }
-    if (out === undefined) return;
-    const from = performance.now();
-    out.next(survivingBytes(program.type, item));
-    outsideMs += performance.now() - from;
-  };
+  if (repeat > 1 && options.pcap === '-') throw new UsageError('--repeat reads the capture again, which standard input cannot');
+  if (
+    options.out !== undefined &&
+    existsSync(options.out) &&
+    options.pcap !== '-' &&
+    realpathSync(options.out) === realpathSync(options.pcap)
+  )
+    throw new UsageError('--out would overwrite the capture that is read');
   // Compiles it: not the packets' time.
   program.runBatch([]);
-  const started = performance.now();
-  let result: BatchResult;
-  try {
-    const { given: ctx, trace } = options;
-    result = program.runBatch(repeated(), {
-      each,
-      ...(ctx === undefined ? {} : { ctx }),
-      ...(trace === undefined ? {} : { trace: trace.hook }),
-    });
-    trace?.close();
-  } finally {
-    out?.close();
-    progress.end();
+  let spentMs = 0;
+  let result: BatchResult | undefined;
+  for (let round = 1; round <= repeat; round++) {
+    const replayed = replay(program, options, round === repeat);
+    result = replayed.result;
+    spentMs += replayed.spentMs;
   }
-  const spentMs = performance.now() - started - outsideMs;
-  const { engine, firstStop, loop } = result;
-  const verdicts = repeat > 1 ? counted : new Map(Object.entries(result.verdicts));
-  const nsPerPacket = packets === 0 ? 0 : (spentMs * 1e6) / (packets * repeat);
-  const sorted = [...verdicts].sort(([, a], [, b]) => b - a);
+  return report(program, options, result!, (spentMs * 1e6) / Math.max(1, result!.packets * repeat));
+}
+
+/** The whole capture once; `isLast`: survivors are written. */
+function replay(program: LoadedProgram, options: CaptureOptions, isLast: boolean): { result: BatchResult; spentMs: number } {
+  let progress: Progress | undefined;
+  let outsideMs = 0;
+  const capture = openCapture(options.pcap, (bytes, total) => {
+    progress ??= new Progress('MB', total === undefined ? undefined : Math.ceil(total / MEGABYTE), MEGABYTE);
+    progress.step(bytes);
+  });
+  const survivors = isLast && options.out !== undefined ? new Survivors(program.type, capture, options.out) : undefined;
+  const { trace } = options;
+  let current: PacketBlock | undefined;
+  const announce = (index: number): void => {
+    if (trace === undefined || current === undefined || index - current.first >= current.count) return;
+    trace.heading(`packet ${index}, ${current.lengths[index - current.first]} bytes`);
+  };
+  const timed: PacketSource = {
+    // Reading is not the program's time.
+    nextBlock: (area, block) => {
+      const from = performance.now();
+      const more = capture.nextBlock(area, block);
+      outsideMs += performance.now() - from;
+      current = block;
+      announce(block.first);
+      return more;
+    },
+    close: () => capture.close(),
+  };
+  const each = (item: BatchItem): void => {
+    const from = performance.now();
+    trace?.next(item.stop !== undefined);
+    announce(item.index + 1);
+    survivors?.take(item);
+    outsideMs += performance.now() - from;
+  };
+  const started = performance.now();
+  try {
+    const result = program.runBatch(timed, {
+      keepResults: false,
+      ...(survivors === undefined && trace === undefined ? {} : { each }),
+      ...(trace === undefined ? {} : { trace: trace.hook }),
+      ...(options.given === undefined ? {} : { ctx: options.given }),
+      ...(options.clock === 'capture' ? { clock: 'capture' } : {}),
+    });
+    return { result, spentMs: performance.now() - started - outsideMs };
+  } finally {
+    survivors?.end();
+    progress?.end();
+  }
+}
+
+function report(program: LoadedProgram, options: CaptureOptions, result: BatchResult, nsPerPacket: number): number {
+  const { engine, packets, redirected, sent, stops, cut, firstStop, loop } = result;
+  const verdicts = Object.entries(result.verdicts);
   if (options.json === true) {
     const summary = {
-      ...{ program: program.name, engine, packets, verdicts: Object.fromEntries(sorted), redirects, events, stops },
+      ...{ program: program.name, engine, packets, verdicts: result.verdicts, redirects: redirected, events: sent, stops, cut },
       ...(firstStop === undefined ? {} : { firstStop: firstStop.error.headline }),
       ...(options.maps === true ? { maps: options.contents() } : {}),
       stats: { nsPerRun: nsPerPacket, loop },
     };
     process.stdout.write(`${JSON.stringify(summary)}\n`);
   } else {
-    process.stdout.write(`${program.name} on ${engine}: ${packets} packets, ${nsPerPacket.toFixed(0)} ns each\n`);
-    for (const [verdict, n] of sorted) process.stdout.write(`  ${String(n).padStart(9)}  ${verdict}\n`);
-    if (redirects > 0) process.stdout.write(`  ${String(redirects).padStart(9)}  redirected\n`);
-    if (events > 0) process.stdout.write(`  ${String(events).padStart(9)}  events\n`);
-    if (stops > 0) process.stdout.write(`  ${String(stops).padStart(9)}  stopped; the first: ${firstStop!.error.headline}\n`);
-    if (options.maps === true) process.stdout.write(`${JSON.stringify(options.contents(), null, 1)}\n`);
+    const line = (n: number, what: string): string => (n === 0 ? '' : `  ${String(n).padStart(9)}  ${what}\n`);
+    process.stdout.write(
+      [
+        `${program.name} on ${engine}: ${packets} packets, ${nsPerPacket.toFixed(nsPerPacket < 100 ? 1 : 0)} ns each\n`,
+        ...verdicts.map(([verdict, n]) => line(n, verdict)),
+        line(redirected, 'redirected'),
+        line(sent, 'events'),
+        line(stops, `stopped; the first: packet ${(firstStop?.index ?? 0) + 1}, ${firstStop?.error.headline}`),
+        line(cut, 'cut by the snap length: the program saw only what was captured'),
+        options.maps === true ? `${JSON.stringify(options.contents(), null, 1)}\n` : '',
+      ].join(''),
+    );
   }
-  if (result.stops > 0) return 1;
-  const unexpected = options.expect === undefined ? [] : sorted.filter(([verdict]) => verdict !== options.expect);
-  if (unexpected.length === 0) return 0;
+  if (stops > 0) return 1;
+  const unexpected = verdicts.find(([verdict]) => options.expect !== undefined && verdict !== options.expect);
+  if (unexpected === undefined) return 0;
   process.stderr.write(
-    `error: program ${program.name}: expected ${options.expect} for all packets, got ${unexpected[0]![0]} too [cli/unexpected-verdict]\n`,
+    `error: program ${program.name}: expected ${options.expect} for all packets, got ${unexpected[0]} too [cli/unexpected-verdict]\n`,
   );
   return 1;
 }
 
-/** The packet as the program left it, where its verdict lets it live; socket filters also say how much of it. */
-function survivingBytes(type: string, { verdict, packet, r0, stop }: BatchItem): Uint8Array | undefined {
-  if (stop !== undefined) return undefined;
-  if (type === 'socket_filter') return r0 === 0n ? undefined : packet.subarray(0, Math.min(packet.length, Number(r0 & 0xffffffffn)));
-  const dead = verdict === undefined || /DROP|ABORTED|SHOT|STOLEN|DENY$/.test(verdict);
-  return dead && type !== 'raw' ? undefined : packet;
-}
-
-/** Survivors, gathered and written to a capture. Packets are announced in order, then either given or not. */
+/** Packets as the program left them, where their verdict lets them live, in a capture with their times. */
 class Survivors {
-  readonly #file: number;
-  readonly #buffer: Uint8Array = new Uint8Array(WRITE_BYTES);
-  #filled = 0;
-  /** Of the packets that were announced; the first `#given` are done with. */
-  readonly #times: bigint[] = [];
-  #given = 0;
-  #linkType: number | undefined;
+  readonly #type: string;
+  readonly #capture: Capture;
+  readonly #path: string;
+  #file: CaptureFile | undefined;
 
-  constructor(path: string) {
-    this.#file = openSync(path, 'w');
+  constructor(type: string, capture: Capture, path: string) {
+    this.#type = type;
+    this.#capture = capture;
+    this.#path = path;
   }
 
-  expect(linkType: number, timestamp: bigint): void {
-    if (this.#linkType === undefined) this.#write(captureHeader(linkType));
-    this.#linkType ??= linkType;
-    this.#times.push(timestamp);
+  take(item: BatchItem): void {
+    const file = this.#open();
+    const bytes = survivingBytes(this.#type, item);
+    if (bytes === undefined) return;
+    // What is not there of a packet is not there of what became of it.
+    const missing = Math.max(0, item.wireLength - item.originalLength);
+    file.addAt(bytes, item.linkType, item, bytes.length + missing);
   }
 
-  next(bytes: Uint8Array | undefined): void {
-    const time = this.#times[this.#given++]!;
-    if (this.#given >= 4096) this.#times.splice(0, this.#given);
-    this.#given %= 4096;
-    if (bytes !== undefined) this.#write(captureRecord(bytes, time));
+  /** The input's format is known when its first packet is. */
+  #open(): CaptureFile {
+    return (this.#file ??= new CaptureFile(this.#path, formatOfPath(this.#path) ?? this.#capture.format ?? 'pcap'));
   }
 
-  #write(bytes: Uint8Array): void {
-    if (this.#filled + bytes.length > WRITE_BYTES) this.#flush();
-    if (bytes.length > WRITE_BYTES) writeAll(this.#file, bytes);
-    else {
-      this.#buffer.set(bytes, this.#filled);
-      this.#filled += bytes.length;
-    }
-  }
-
-  #flush(): void {
-    writeAll(this.#file, this.#buffer.subarray(0, this.#filled));
-    this.#filled = 0;
-  }
-
-  close(): void {
-    this.#flush();
-    closeSync(this.#file);
+  end(): void {
+    this.#open().end(LINKTYPE.ethernet);
   }
 }
 
-function writeAll(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+/** Socket filters also say how much of the packet lives. */
+function survivingBytes(type: string, { verdict, frame, packet, r0, stop }: BatchItem): Uint8Array | undefined {
+  if (stop !== undefined) return undefined;
+  if (type === 'socket_filter') {
+    const dropped = Math.max(0, packet.length - Number(r0 & 0xffffffffn));
+    return r0 === 0n ? undefined : frame.subarray(0, frame.length - dropped);
+  }
+  const dead = verdict === undefined || /DROP|ABORTED|SHOT|STOLEN|DENY$/.test(verdict);
+  return dead && type !== 'raw' ? undefined : frame;
 }

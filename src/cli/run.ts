@@ -25,6 +25,7 @@ const OPTIONS = {
   ...INPUT_OPTIONS,
   maps: { type: 'boolean' },
   repeat: { type: 'string', default: '1' },
+  clock: { type: 'string' },
   fuel: { type: 'string' },
   timeout: { type: 'string' },
   listing: { type: 'boolean' },
@@ -38,6 +39,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: 1 });
   if (values.packet !== undefined && values.pcap !== undefined) throw new UsageError('--packet and --pcap exclude each other');
   if (values.out !== undefined && values.pcap === undefined) throw new UsageError('--out goes with --pcap');
+  if (values.clock !== undefined && values.clock !== 'capture' && !/^\d+$/.test(values.clock))
+    throw new UsageError(`--clock takes nanoseconds or "capture", got "${values.clock}"`);
+  if (values.clock === 'capture' && values.pcap === undefined) throw new UsageError('--clock capture goes with --pcap');
   if (values.listing === true && values.pcap !== undefined) throw new UsageError('--listing goes with a single run');
   const engines = await openEngines(watchedEngine(values) ?? values.engine ?? (values.pcap === undefined ? 'interpreter' : 'auto'));
   const coverage = await openCoverage(values);
@@ -48,6 +52,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     engine: engines.name,
     ...(values.fuel === undefined ? {} : { fuel: count('fuel', values.fuel) }),
     ...(values.timeout === undefined ? {} : { timeoutMs: count('timeout', values.timeout) }),
+    ...(values.clock === undefined ? {} : { clock: values.clock === 'capture' ? 0n : BigInt(values.clock) }),
     ...(values.btf === undefined ? {} : { btf: readInput(values.btf) }),
     ...(coverage === undefined ? {} : { coverage: coverage.counts }),
   });

@@ -52,6 +52,8 @@ export interface PacketSource {
    * no more. What an earlier call gave is gone then.
    */
   nextBlock(area: Uint8Array, block: PacketBlock): boolean;
+  /** After the last block that is taken. */
+  close?(): void;
 }
 
 export function toTimestamp(seconds: number, nanoseconds: number): bigint {

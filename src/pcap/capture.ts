@@ -2,7 +2,7 @@
 import { copyBytes } from '../util/bytes.ts';
 import { assert } from '../util/error.ts';
 import type { PacketBlock, PacketSource } from './block.ts';
-import { type CapturedPacket, CaptureReader, readPackets } from './read.ts';
+import { type CapturedPacket, CaptureReader, readPackets, streamPackets } from './read.ts';
 import { type CaptureFormat, CaptureScanner } from './scan.ts';
 
 /** Where the bytes of a capture come from, in order. */
@@ -20,6 +20,7 @@ export interface ByteSource {
 const MARGIN = 16;
 const CHUNK_BYTES = 1 << 20;
 
+/** A capture: packets in order, for a loop or for `runBatch`. It can be read once. */
 export class Capture implements Iterable<CapturedPacket>, PacketSource {
   readonly #source: ByteSource;
   readonly #scanner: CaptureScanner;
@@ -104,8 +105,7 @@ export class Capture implements Iterable<CapturedPacket>, PacketSource {
   }
 }
 
-/** A capture in memory. */
-export function captureOfBytes(bytes: Uint8Array, path: string): Capture {
+function captureOfBytes(bytes: Uint8Array, path: string): Capture {
   let at = 0;
   const read = (into: Uint8Array): number => {
     const size = Math.min(into.length, bytes.length - at);
@@ -114,4 +114,21 @@ export function captureOfBytes(bytes: Uint8Array, path: string): Capture {
     return size;
   };
   return new Capture({ path, whole: bytes, read, close: () => undefined });
+}
+
+/**
+ * Reads a pcap or pcapng capture: of bytes in memory, packet by packet or with `runBatch`; of chunks that arrive, with `for await`.
+ * `path` is for messages. Damage throws `pcap/...` with its offset in the file, after the packets before it have been given.
+ */
+export function readCapture(input: Uint8Array, path?: string): Capture;
+export function readCapture(input: AsyncIterable<Uint8Array>, path?: string): AsyncGenerator<CapturedPacket, void, void>;
+export function readCapture(
+  input: Uint8Array | AsyncIterable<Uint8Array>,
+  path?: string,
+): Capture | AsyncGenerator<CapturedPacket, void, void>;
+export function readCapture(
+  input: Uint8Array | AsyncIterable<Uint8Array>,
+  path = 'capture',
+): Capture | AsyncGenerator<CapturedPacket, void, void> {
+  return input instanceof Uint8Array ? captureOfBytes(input, path) : streamPackets(input, path);
 }

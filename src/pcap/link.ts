@@ -1,6 +1,7 @@
 // Link types of captures, and the Ethernet frame that a packet of each is to a program. [linktypes]
 import { BpfError } from '../util/error.ts';
-import type { PacketBlock } from './block.ts';
+import { PacketBlock } from './block.ts';
+import type { CapturedPacket } from './read.ts';
 
 /** Numbers of captures' link types, by the names of LINKTYPE_* constants. */
 export const LINKTYPE = {
@@ -158,4 +159,20 @@ function refuse(block: PacketBlock, i: number, reader: string): never {
     { in: 'file', path: block.path, offset: block.recordAt(i) },
     `packet ${block.first + i + 1} has link type ${link}, which has no Ethernet form; ${reader} sees Ethernet frames`,
   );
+}
+
+/** The Ethernet frame that a packet of a capture is to a program, as `runBatch` makes it; its own bytes where it is one. */
+export function ethernetFrame({ data, linkType, wireLength }: CapturedPacket): Uint8Array {
+  if (linkType === LINKTYPE.ethernet) return data;
+  const block = new PacketBlock(1);
+  block.bytes = new Uint8Array(ETHERNET_BYTES + data.length);
+  block.bytes.set(data, ETHERNET_BYTES);
+  block.path = 'capture';
+  block.count = 1;
+  block.offsets[0] = ETHERNET_BYTES;
+  block.lengths[0] = data.length;
+  block.wireLengths[0] = wireLength;
+  block.linkTypes[0] = linkType;
+  toEthernet(block, 'the program');
+  return block.bytes.subarray(block.offsets[0], block.offsets[0] + block.lengths[0]);
 }

@@ -117,8 +117,7 @@ export class CaptureScanner {
     }
     if (end - pos < PCAP_HEADER) return this.#incomplete(PCAP_HEADER);
     const minor = this.#u16(pos + 6);
-    if (this.#u16(pos + 4) !== 2)
-      throw this.#error('pcap/version', pos + 4, `pcap version ${this.#u16(pos + 4)}.${minor}, expected 2.x`);
+    if (this.#u16(pos + 4) !== 2) throw this.#error('pcap/version', pos + 4, `pcap version ${this.#u16(pos + 4)}.${minor}, expected 2.x`);
     this.#nanosecondsPerTick = natural === PCAP_MAGIC_NANO ? 1 : 1000;
     this.#eitherOrder = minor <= PCAP_EITHER_ORDER;
     // The upper bits hold the frame-check-sequence length. [pcap 4]

@@ -1,6 +1,6 @@
 // Writes pcap and pcapng files with nanosecond time stamps, little-endian. [pcap] [pcapng]
 import { BpfError } from '../util/error.ts';
-import { linkTypeName } from './link.ts';
+import { LINKTYPE, linkTypeName } from './link.ts';
 import type { CaptureFormat } from './scan.ts';
 
 const PCAP_MAGIC_NANO = 0xa1b23c4d;
@@ -102,6 +102,10 @@ export class CaptureWriter {
 
   /** The same with the time as seconds since 1970, and the nanoseconds beyond. */
   addAt(data: Uint8Array, linkType: number, seconds: number, nanoseconds: number, wireLength: number): void {
+    if (nanoseconds >= 1e9) {
+      this.addAt(data, linkType, seconds + Math.floor(nanoseconds / 1e9), nanoseconds % 1e9, wireLength);
+      return;
+    }
     const face = this.#interface(linkType);
     const captured = data.length;
     if (this.#format === 'pcap') {
@@ -113,13 +117,14 @@ export class CaptureWriter {
     const end = NG_PACKET_HEADER + ((captured + 3) & ~3);
     const at = this.#room(end + 4);
     const view = this.#view;
+    // Fills up the data; of packets without any, what follows overwrites it.
+    view.setUint32(at + end - 4, 0, true);
     view.setUint32(at, NG_ENHANCED_PACKET, true);
     view.setUint32(at + 4, end + 4, true);
     view.setUint32(at + 8, face, true);
     this.#putTime(at + 12, seconds, nanoseconds);
     view.setUint32(at + 20, captured, true);
     view.setUint32(at + 24, Math.max(wireLength, captured), true);
-    view.setUint32(at + end - 4, 0, true);
     this.#buffer.set(data, at + NG_PACKET_HEADER);
     view.setUint32(at + end, end + 4, true);
   }
@@ -176,4 +181,44 @@ export class CaptureWriter {
     if (this.#linkTypes.length === 0) this.#interface(linkType);
     this.#flush();
   }
+}
+
+/** What is written of a packet: what `readCapture` gives will do. */
+export interface PacketToWrite {
+  readonly data: Uint8Array;
+  /** Nanoseconds since 1970. Default 0. */
+  readonly timestamp?: bigint;
+  /** Bytes on the wire. Default: those of `data`. */
+  readonly wireLength?: number;
+  /** LINKTYPE_* number. Default: that of the options. */
+  readonly linkType?: number;
+}
+
+export interface WriteOptions {
+  /** Default 'pcap', which has packets of one link type. */
+  readonly format?: CaptureFormat;
+  /** Of packets that have none, and of a capture without packets. Default 1: Ethernet. */
+  readonly linkType?: number;
+}
+
+export function addPackets(writer: CaptureWriter, packets: Iterable<PacketToWrite | Uint8Array>, options: WriteOptions): void {
+  const ethernet = options.linkType ?? LINKTYPE.ethernet;
+  for (const packet of packets) {
+    if (packet instanceof Uint8Array) writer.addAt(packet, ethernet, 0, 0, packet.length);
+    else writer.add(packet.data, packet.linkType ?? ethernet, packet.timestamp ?? 0n, packet.wireLength);
+  }
+  writer.end(ethernet);
+}
+
+/** The bytes of a capture, with nanosecond time stamps. */
+export function encodeCapture(packets: Iterable<PacketToWrite | Uint8Array>, options: WriteOptions = {}): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  addPackets(new CaptureWriter(options.format ?? 'pcap', 'capture', (bytes) => void pieces.push(bytes.slice())), packets, options);
+  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }

@@ -41,6 +41,17 @@ export class Clock {
   set(nanoseconds: bigint): void {
     this.#offset += nanoseconds - this.now();
   }
+
+  /** Whether only `advance` and its kin move it. */
+  get stands(): boolean {
+    return !this.#real;
+  }
+
+  /** Advances to that time, unless it is past. */
+  reach(nanoseconds: bigint): void {
+    const ahead = nanoseconds - this.now();
+    if (ahead > 0n) this.advance(ahead);
+  }
 }
 
 /** xorshift32: the same numbers for the same seed. */

@@ -1,6 +1,7 @@
 // A program of a loaded object, by its name.
+import type { PacketSource } from '../pcap/block.ts';
 import type { Program } from '../program/program.ts';
-import type { BatchResult } from './batch.ts';
+import type { BatchResult } from './batch-outcome.ts';
 import type { CompiledProgram } from './compiled.ts';
 import type { Engine } from './engine.ts';
 import { compilers, type EngineName } from './engine-names.ts';
@@ -29,10 +30,11 @@ export class LoadedProgram {
   }
 
   /**
-   * Runs once for each packet, as `run` would, in less time; stops are counted. `auto` where no engine is given. Neither `each` nor
-   * `packets` may run programs of this object meanwhile.
+   * Runs once for each packet, as `run` would, in less time; stops are counted. `auto` where no engine is given. Packets are Ethernet
+   * frames, or come from `readCapture`: then those of other link types are made frames, and its file is closed at the end; raw programs see
+   * them as they are. Packets are taken some thousands at a time. Neither `each` nor `packets` may run programs of this object meanwhile.
    */
-  runBatch(packets: Iterable<Uint8Array>, options: BatchOptions = {}): BatchResult {
+  runBatch(packets: Iterable<Uint8Array> | PacketSource, options: BatchOptions = {}): BatchResult {
     return this.#runner().runBatch(this.program, packets, options);
   }
 

@@ -1,7 +1,7 @@
 // What loading and running are told, and what a run gives.
 import type { TraceHook } from '../interpreter/machine.ts';
 import { BpfError } from '../util/error.ts';
-import type { BatchItem } from './batch.ts';
+import type { BatchItem } from './batch-outcome.ts';
 import type { Coverage } from './coverage.ts';
 import type { Engine } from './engine.ts';
 import type { EngineName } from './engine-names.ts';
@@ -71,6 +71,13 @@ export interface RunOptions {
 export interface BatchOptions extends Omit<RunOptions, 'packet' | 'countInstructions'> {
   /** Looks at what became of each packet, in order; without it the result has it all. */
   readonly each?: (item: BatchItem) => void;
+  /** False: the result has counts only, and memory does not grow with the packets. Default: true, unless there is `each`. */
+  readonly keepResults?: boolean;
+  /**
+   * 'capture': the clock goes to each packet's time stamp before the packet runs, and timers fire; it never goes back. The packets come from
+   * a capture, and the object was loaded with a clock that stands.
+   */
+  readonly clock?: 'capture';
 }
 
 export interface RunResult {

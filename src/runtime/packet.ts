@@ -17,18 +17,24 @@ export type ContextValues = Readonly<Record<string, number | bigint | readonly (
 /** What the kernel has read off the link-layer header before an __sk_buff program sees the packet: eth_type_trans. */
 export function linkLayerFields(bytes: Uint8Array): { readonly protocol: number; readonly packetType: number } {
   if (bytes.length < ETHERNET_BYTES) return { protocol: 0, packetType: 0 };
-  const type = (bytes[12]! << 8) | bytes[13]!;
-  // ETH_P_802_2 of frames with a length there. Network byte order.
-  const protocol = type >= 0x600 ? bytes[12]! | (bytes[13]! << 8) : 0x0400;
+  return { protocol: frameProtocol(bytes, 0), packetType: framePacketType(bytes, 0) };
+}
+
+/** Of the frame at `at`, in network byte order; ETH_P_802_2 of frames with a length there. */
+export function frameProtocol(bytes: Uint8Array, at: number): number {
+  const high = bytes[at + 12]!;
+  return high >= 0x06 ? high | (bytes[at + 13]! << 8) : 0x0400;
+}
+
+/** PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST; loopback's own address is zero: PACKET_HOST. */
+export function framePacketType(bytes: Uint8Array, at: number): number {
   let all = 0xff;
   let any = 0;
-  for (let i = 0; i < 6; i++) {
+  for (let i = at; i < at + 6; i++) {
     all &= bytes[i]!;
     any |= bytes[i]!;
   }
-  // PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST; loopback's own address is zero: PACKET_HOST.
-  const packetType = (bytes[0]! & 1) !== 0 ? (all === 0xff ? 1 : 2) : any !== 0 ? 3 : 0;
-  return { protocol, packetType };
+  return (bytes[at]! & 1) !== 0 ? (all === 0xff ? 1 : 2) : any !== 0 ? 3 : 0;
 }
 
 const fields = new WeakMap<ContextSpec, ReadonlyMap<string, ContextField>>();

@@ -1,11 +1,17 @@
 // The programs of one object on its engines: prepared once, then run alone or over many packets.
 
 import { FIRST_HANDLE, type RunState } from '../interpreter/machine.ts';
+import { PacketBlock, type PacketSource } from '../pcap/block.ts';
+import { toEthernet } from '../pcap/link.ts';
 import type { Program } from '../program/program.ts';
 import { contextOf, seesLinkLayer, verdictOf } from '../spec/contexts.ts';
 import { BpfError } from '../util/error.ts';
+import { orStopped } from '../util/stopped.ts';
 import { PLACE } from '../window/window.ts';
-import { BatchOutcome, type BatchResult, batchLayout, NativeBatch, orStopped } from './batch.ts';
+import { batchLayout } from './batch-layout.ts';
+import { NativeBatch } from './batch-loop.ts';
+import { BatchOutcome, type BatchResult } from './batch-outcome.ts';
+import { ListedPackets } from './batch-packets.ts';
 import type { Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
 import { type EngineName, engineByName } from './engine-names.ts';
 import { dropRecords, readRings } from './helpers-maps.ts';
@@ -13,6 +19,7 @@ import type { Home } from './home.ts';
 import { interpreter } from './interpreter-engine.ts';
 import { ProgramException } from './kfuncs.ts';
 import { type BatchOptions, count, DEFAULT_FUEL, type LoadOptions, type RunOptions, type RunResult } from './options.ts';
+import { type ContextValues, ETHERNET_BYTES } from './packet.ts';
 import { placeInput } from './place-input.ts';
 import { fireTimers } from './timers.ts';
 
@@ -169,37 +176,61 @@ export class Runner {
     return { r0, state };
   }
 
-  runBatch(program: Program, packets: Iterable<Uint8Array>, options: BatchOptions): BatchResult {
+  runBatch(program: Program, packets: Iterable<Uint8Array> | PacketSource, options: BatchOptions): BatchResult {
     if (this.#batching) {
       throw new BpfError('runtime/batch', { in: 'program', program: program.name }, 'a batch of this object is under way');
     }
+    const isCapture = 'nextBlock' in packets;
+    if (options.clock === 'capture') this.#checkClock(isCapture);
     const { engine, runnable } = this.#choose(program, options, 'auto');
-    const outcome = new BatchOutcome(program.type, this.#home.window, options.each);
+    const home = this.#home;
+    // What a program of this type does not see of a frame.
+    const hidden = contextOf(program.type)?.name === '__sk_buff' && !seesLinkLayer(program.type) ? ETHERNET_BYTES : 0;
+    const outcome = new BatchOutcome(program.type, home.window, options.each, options.keepResults !== false, hidden);
+    const source = isCapture ? packets : new ListedPackets(packets);
     this.#batching = true;
-    let loop: NativeBatch | undefined;
     try {
-      loop = this.#nativeBatch(program, runnable, options, outcome);
+      const loop = this.#nativeBatch(program, runnable, options, hidden, outcome);
+      const block = new PacketBlock(loop?.capacity ?? ALONE.packets);
+      const area = loop === undefined ? new Uint8Array(ALONE.bytes) : undefined;
+      const alone = new AlonePackets(home, options, program.type, hidden);
       const limit = this.#fuel(options.fuel);
-      // One object for all packets.
-      const alone: { -readonly [key in keyof RunOptions]: RunOptions[key] } = { ...options };
-      for (const packet of packets) {
-        if (loop?.add(packet) === true) continue;
-        loop?.flush();
-        this.fireTimers();
-        this.#lastEngine = engine;
-        alone.packet = packet;
-        this.#runAlone(program, runnable, limit, alone, outcome);
+      while (source.nextBlock(area ?? loop!.area, block)) {
+        if (program.type !== 'raw') toEthernet(block, `${program.name}, a program of type ${program.type},`);
+        if (loop !== undefined && block.bytes === loop.area) loop.run(block);
+        else {
+          outcome.begin(block, true);
+          this.#lastEngine = engine;
+          for (let i = 0; i < block.count; i++) {
+            this.fireTimers();
+            this.#runAlone(program, runnable, limit, alone.take(block, i), outcome, i);
+          }
+        }
+        if (loop !== undefined && options.clock === 'capture') home.clock.reach(block.timestamp(block.count - 1));
       }
-      loop?.flush();
       return outcome.result(engine.name, loop === undefined ? 'javascript' : 'native');
     } finally {
-      loop?.close();
+      source.close?.();
       this.#batching = false;
     }
   }
 
+  #checkClock(isCapture: boolean): void {
+    const refuse = (why: string): never => {
+      throw new BpfError('runtime/option', { in: 'option', name: 'clock' }, `clock: 'capture' ${why}`);
+    };
+    if (!isCapture) refuse('takes the time from a capture: give what readCapture gives');
+    if (!this.#home.clock.stands) refuse('sets a clock that stands: load the object with clock: 0n');
+  }
+
   /** Undefined: these packets are run one by one. */
-  #nativeBatch(program: Program, runnable: Runnable, options: BatchOptions, outcome: BatchOutcome): NativeBatch | undefined {
+  #nativeBatch(
+    program: Program,
+    runnable: Runnable,
+    options: BatchOptions,
+    hidden: number,
+    outcome: BatchOutcome,
+  ): NativeBatch | undefined {
     const { ctx, timeoutMs = this.#options.timeoutMs ?? 0 } = options;
     const home = this.#home;
     // Timers may fire between two packets.
@@ -212,24 +243,24 @@ export class Runner {
     )
       return undefined;
     const replaced = (id: number): boolean => this.#options.helpers?.[id] !== undefined;
-    const layout = batchLayout(program, contextOf(program.type), ctx ?? {}, replaced);
+    const layout = batchLayout(program, contextOf(program.type), { given: ctx ?? {}, replaced, hasTime: options.clock === 'capture' });
     if (layout === undefined) return undefined;
     home.cpu = count(options.cpu ?? 0, 'cpu', 0, home.cpus - 1);
     home.programType = program.type;
     placeInput(home, program, ctx === undefined ? {} : { ctx });
     const fuel = this.#fuel(options.fuel);
-    return new NativeBatch(home, runnable.batch(layout, fuel), layout, seesLinkLayer(program.type), outcome);
+    return new NativeBatch(home, runnable.batch(layout, fuel), layout, hidden, outcome);
   }
 
-  #runAlone(program: Program, runnable: Runnable, limit: number, options: RunOptions, outcome: BatchOutcome): void {
+  #runAlone(program: Program, runnable: Runnable, limit: number, options: RunOptions, outcome: BatchOutcome, at: number): void {
     const home = this.#home;
     const r0 = orStopped(() => this.#execute(program, runnable, limit, options).r0);
     outcome.redirect = home.redirect;
     outcome.events = home.events;
     outcome.traced(home.trace);
     const { data, end } = home.packet;
-    if (typeof r0 === 'bigint') outcome.exit(Number(r0 & 0xffff_ffffn), Number(r0 >> 32n), data, end);
-    else outcome.stopped(r0, data, end);
+    if (typeof r0 === 'bigint') outcome.exitAlone(at, r0, data, end);
+    else outcome.stopped(at, r0, data, end);
     outcome.redirect = undefined;
     outcome.events = [];
   }
@@ -260,3 +291,43 @@ export class Runner {
 }
 
 const now = (): number => performance.now();
+
+/** Packets that run one by one are read in such pieces. */
+const ALONE = { packets: 4096, bytes: 1 << 18 } as const;
+
+/** What a packet of a block is run with: one object for all of them. */
+class AlonePackets {
+  readonly #home: Home;
+  readonly #given: ContextValues | Uint8Array | undefined;
+  readonly #options: { -readonly [key in keyof RunOptions]: RunOptions[key] };
+  readonly #setsClock: boolean;
+  readonly #setsWireLength: boolean;
+  readonly #hidden: number;
+
+  constructor(home: Home, options: BatchOptions, type: string, hidden: number) {
+    const { ctx, clock, each: _, keepResults: __, ...others } = options;
+    this.#home = home;
+    this.#given = ctx;
+    this.#options = { ...others, ...(ctx === undefined ? {} : { ctx }) };
+    this.#setsClock = clock === 'capture';
+    this.#setsWireLength = contextOf(type)?.name === '__sk_buff' && (ctx as ContextValues | undefined)?.['wire_len'] === undefined;
+    this.#hidden = hidden;
+  }
+
+  take(block: PacketBlock, index: number): RunOptions {
+    const at = block.offsets[index]!;
+    const length = block.lengths[index]!;
+    const wireLength = block.wireLengths[index]!;
+    const options = this.#options;
+    options.packet = block.bytes.subarray(at, at + length);
+    if (this.#setsWireLength) {
+      const values = this.#given as ContextValues | undefined;
+      const cut = wireLength > length;
+      if (cut) options.ctx = { ...values, wire_len: Math.max(wireLength - this.#hidden, 0) };
+      else if (values === undefined) delete options.ctx;
+      else options.ctx = values;
+    }
+    if (this.#setsClock) this.#home.clock.reach(block.timestamp(index));
+    return options;
+  }
+}

@@ -109,3 +109,13 @@ export function surroundings({ source, frames = [] }: Placed): string {
   if (frames.length > 1 + MAX_CALLERS) lines.push(`  and ${frames.length - 1 - MAX_CALLERS} more\n`);
   return lines.join('');
 }
+
+/** R0 of one run, or what stopped it. */
+export function orStopped(run: () => bigint): bigint | BpfStopped {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof BpfStopped) return error;
+    throw error;
+  }
+}
