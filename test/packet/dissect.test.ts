@@ -8,7 +8,7 @@ import { difference } from '../../src/packet/difference.ts';
 import { type DissectOptions, dissect } from '../../src/packet/dissect.ts';
 import { editPacket } from '../../src/packet/edit.ts';
 import { describePacket, explain } from '../../src/packet/explain.ts';
-import { readCapture } from '../../src/pcap/read.ts';
+import { readPackets } from '../../src/pcap/read.ts';
 import { corpus, SKIP } from '../support/corpora.ts';
 
 const CAPTURES: readonly (readonly [file: string, from: NonNullable<DissectOptions['from']>])[] = [
@@ -24,7 +24,7 @@ for (const [name, from] of CAPTURES) {
     skip: path === undefined && SKIP,
   }, () => {
     let packets = 0;
-    for (const { data } of readCapture(readFileSync(path!), path!)) {
+    for (const { data } of readPackets(readFileSync(path!), path!)) {
       const { layers, problems } = dissect(data, { from });
       const sizes = layers.reduce((sum, { headerBytes, offset, end }) => sum + (headerBytes || end - offset), 0);
       assert.equal(sizes, data.length, `packet ${packets}: the layers are all of it`);
