@@ -3,7 +3,7 @@ import type { BtfExt, CoreRelocation, FunctionInfo } from '../btf/ext.ts';
 import type { Btf, TypeId } from '../btf/types.ts';
 import { type ElfFile, type ElfSection, type ElfSymbol, holdsCode, inSection, STB, STT } from '../elf/read.ts';
 import { fromBigEndian, SLOT_BYTES } from '../isa/codec.ts';
-import { sectionKind } from '../spec/programs.ts';
+import { oldSectionKind, type SectionKind, sectionKind } from '../spec/programs.ts';
 import { BpfError, type Position, type SourcePosition } from '../util/error.ts';
 import type { FunctionLine, FunctionSpec, ProgramSpec } from './spec.ts';
 
@@ -105,16 +105,21 @@ function functionType(btf: Btf | undefined, info: FunctionInfo | undefined): Typ
   return info !== undefined && btf?.types[info.type]?.kind === 'func' ? info.type : 0;
 }
 
-/** Which functions are programs: every one that is not static outside `.text`; those of `.text` where there is no other code. */
+/**
+ * Which functions are programs: those outside `.text`; those of `.text` where there is no other code. A static one only if its section
+ * names a type of program: whoever puts a static function there means a program, as Cilium does with those that only initial values of
+ * program arrays name. Cilium's loader takes them so; libbpf 1.x refuses the object.
+ */
 export function findPrograms(functions: readonly FoundFunction[]): readonly ProgramSpec[] {
-  const isProgram = (found: FoundFunction): boolean => found.linkage !== 'static' && found.section !== SUBPROGRAM_SECTION;
+  const isProgram = (found: FoundFunction): boolean =>
+    found.section !== SUBPROGRAM_SECTION && (found.linkage !== 'static' || kindOf(withoutMark(found.section)) !== undefined);
   const onlyText = !functions.some((found) => found.section !== SUBPROGRAM_SECTION);
   const programs: ProgramSpec[] = [];
   functions.forEach((found, index) => {
     if (onlyText ? found.linkage === 'static' : !isProgram(found)) return;
     const autoload = !found.section.startsWith('?');
-    const section = autoload ? found.section : found.section.slice(1);
-    const known = sectionKind(section);
+    const section = withoutMark(found.section);
+    const known = kindOf(section);
     programs.push({
       name: found.name,
       section,
@@ -127,6 +132,16 @@ export function findPrograms(functions: readonly FoundFunction[]): readonly Prog
     });
   });
   return programs;
+}
+
+/** `?` before a section's name: not to be loaded unless asked for. */
+function withoutMark(section: string): string {
+  return section.startsWith('?') ? section.slice(1) : section;
+}
+
+function kindOf(section: string): ReturnType<typeof sectionKind> {
+  const old = (kind: SectionKind | undefined) => (kind === undefined ? undefined : { kind, attachTo: '' });
+  return sectionKind(section) ?? old(oldSectionKind(section));
 }
 
 /** The line of C that the slot came from. */

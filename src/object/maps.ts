@@ -238,8 +238,9 @@ export function legacyMaps(elf: ElfFile): readonly PlacedMap[] {
     if (!isMapOfMaps(map.spec.type)) return map;
     const to = inner[i]!;
     const found = placed[to.by === 'index' ? to.index : ids.findIndex((id) => id === to.id && id !== 0)];
-    if (found === undefined || found === map) return map;
-    return { ...map, spec: { ...map.spec, inner: found.spec } };
+    // Loaders set the size of references, old definitions leave it out.
+    const spec = { ...map.spec, valueSize: map.spec.valueSize || MAP_REFERENCE_BYTES };
+    return { ...map, spec: found === undefined || found === map ? spec : { ...spec, inner: found.spec } };
   });
 }
 

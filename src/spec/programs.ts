@@ -155,6 +155,16 @@ export function sectionKind(section: string): { readonly kind: SectionKind; read
   return undefined;
 }
 
+/**
+ * What the name meant to libbpf before 1.0, and means to Cilium's loader: any name that begins with that of a kind without a slash of its
+ * own (`xdp_prog`, `tc/entry`, `socket1`). Here a letter must not follow, or `tcp_input` would be a tc program.
+ */
+export function oldSectionKind(section: string): SectionKind | undefined {
+  return SECTION_KINDS.find(
+    (kind) => !kind.section.endsWith('+') && section.startsWith(kind.section) && !/^[a-z]/i.test(section.slice(kind.section.length)),
+  );
+}
+
 /** Number of enum bpf_prog_type; raw programs have that of `unspec`. */
 export function programTypeNumber(type: ProgramType): number {
   return type === 'raw' ? 0 : PROGRAM_TYPES.indexOf(type);

@@ -1,0 +1,82 @@
+// What keeps one program of an object from being loaded, found before anything runs; the others are loaded without it.
+import { POISON } from '../btf/patch.ts';
+import { lineAt } from '../interpreter/interpret.ts';
+import { KIND, PSEUDO } from '../isa/code.ts';
+import { encode, newCode } from '../isa/codec.ts';
+import { createProgram, type Program } from '../program/program.ts';
+import { helperLabel } from '../spec/helpers.ts';
+import { BpfError, type Position } from '../util/error.ts';
+import type { Implementation } from './helpers.ts';
+
+/** A program that is not there, and why. */
+export interface Refused {
+  readonly name: string;
+  readonly type: string;
+  readonly error: BpfError;
+}
+
+const TAIL_CALL = 12;
+/** What the stand-ins of refused programs call: R1 = their number. No program can name it, the loader knows no such helper. */
+export const REFUSED_HELPER = 0x10020;
+
+export function positionIn(program: Program, slot: number): Position {
+  const source = lineAt(program.lines, slot);
+  return { in: 'program', program: program.name, slot, ...(source === undefined ? {} : { source }) };
+}
+
+/** Who answers calls. */
+export interface Answering {
+  readonly helper: (id: number) => boolean;
+  readonly kfunc: (name: string) => boolean;
+}
+
+/** The first call that nobody answers: found here, not when a packet reaches it. */
+export function missingCall(program: Program, { helper, kfunc }: Answering): BpfError | undefined {
+  const { code, kfuncs } = program;
+  for (let slot = 0; slot < code.slots; slot++) {
+    const kind = code.kind[slot];
+    const imm = code.imm[slot]!;
+    // A relocation that found no target: reaching it stops the program.
+    if (kind === KIND.callHelper && imm !== POISON && imm !== TAIL_CALL && !helper(imm))
+      return missing(program, slot, helperLabel(imm), `helpers: { ${imm}: (r1, r2, r3, r4, r5) => ... }`);
+    const name = kind === KIND.callKfunc ? kfuncs[imm]! : '';
+    if (kind === KIND.callKfunc && !kfunc(name))
+      return missing(program, slot, `kernel function ${name}`, `kfuncs: { ${name}: (r1, r2, r3, r4, r5) => ... }`);
+  }
+  return undefined;
+}
+
+function missing(program: Program, slot: number, what: string, how: string): BpfError {
+  return new BpfError('runtime/missing-helper', positionIn(program, slot), `${what} is not available here; supply it as ${how}`);
+}
+
+/** The first map that the program names and that could not be made. */
+export function missingMap(program: Program, refused: ReadonlyMap<string, BpfError>): BpfError | undefined {
+  if (refused.size === 0) return undefined;
+  const { code, maps } = program;
+  for (let slot = 0; slot < code.slots; slot++) {
+    if (code.kind[slot] !== KIND.lddw || (code.op[slot] !== PSEUDO.map && code.op[slot] !== PSEUDO.mapValue)) continue;
+    const error = refused.get(maps[code.imm[slot]!]!.name);
+    if (error !== undefined) return new BpfError(error.code, positionIn(program, slot), error.message, { cause: error });
+  }
+  return undefined;
+}
+
+/** Stands in the slots of program arrays that the file gives to a refused program: whoever tail-calls it is told why it is not there. */
+export function standIn({ name, type }: Refused, number: number): Program {
+  const code = newCode(3);
+  code.kind.set([KIND.alu, KIND.callHelper, KIND.exit]);
+  code.size[0] = 64;
+  code.op[0] = MOV;
+  code.dst[0] = 1;
+  code.imm.set([number, REFUSED_HELPER, 0]);
+  return createProgram({ name, type, bytes: encode(code) });
+}
+
+/** For `Home.helpers`. */
+export function refusedHelper(refused: readonly Refused[]): Implementation {
+  return (caller) => {
+    const { name, error } = refused[caller.number(1)]!;
+    return caller.stop('helper', `a tail call of ${name}, which could not be loaded: ${error.message}`);
+  };
+}
