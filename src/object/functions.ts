@@ -107,16 +107,22 @@ function functionType(btf: Btf | undefined, info: FunctionInfo | undefined): Typ
 
 /**
  * Which functions are programs: those outside `.text`; those of `.text` where there is no other code. A static one only if its section
- * names a type of program: whoever puts a static function there means a program, as Cilium does with those that only initial values of
- * program arrays name. Cilium's loader takes them so; libbpf 1.x refuses the object.
+ * names a type of program and nothing calls it: what only an initial value of a program array names, as in Cilium. Cilium's loader takes
+ * it for a program, libbpf 1.x refuses the object.
  */
-export function findPrograms(functions: readonly FoundFunction[]): readonly ProgramSpec[] {
-  const isProgram = (found: FoundFunction): boolean =>
-    found.section !== SUBPROGRAM_SECTION && (found.linkage !== 'static' || kindOf(withoutMark(found.section)) !== undefined);
+export function findPrograms(functions: readonly FunctionSpec[]): readonly ProgramSpec[] {
+  const called = new Set(
+    functions.flatMap(({ references }) =>
+      references.flatMap((reference) => (reference.kind === 'call' || reference.kind === 'function' ? [reference.function] : [])),
+    ),
+  );
+  const isProgram = (found: FunctionSpec, index: number): boolean =>
+    found.section !== SUBPROGRAM_SECTION &&
+    (found.linkage !== 'static' || (!called.has(index) && kindOf(withoutMark(found.section)) !== undefined));
   const onlyText = !functions.some((found) => found.section !== SUBPROGRAM_SECTION);
   const programs: ProgramSpec[] = [];
   functions.forEach((found, index) => {
-    if (onlyText ? found.linkage === 'static' : !isProgram(found)) return;
+    if (onlyText ? found.linkage === 'static' : !isProgram(found, index)) return;
     const autoload = !found.section.startsWith('?');
     const section = withoutMark(found.section);
     const known = kindOf(section);

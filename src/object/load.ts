@@ -21,14 +21,15 @@ export function load(bytes: Uint8Array, path: string): CollectionSpec {
   const kconfigMap = externs.kconfig === undefined ? undefined : declared.length;
   const maps = [...declared, ...(externs.kconfig === undefined ? [] : [externs.kconfig]), ...structOpsMaps(elf, btf)];
   const places = makePlaces(elf, functions, maps, externs, kconfigMap);
+  const complete = completeFunctions(places, btf);
 
   return {
     path,
     littleEndian: elf.littleEndian,
     license: readLicense(elf),
     kernelVersion: readVersion(elf),
-    programs: findPrograms(functions),
-    functions: completeFunctions(places, btf),
+    programs: findPrograms(complete),
+    functions: complete,
     maps: completeMaps(places),
     externs: externs.externs,
     btf,

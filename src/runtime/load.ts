@@ -1,18 +1,17 @@
 // From the bytes of an object file, or of bare instructions, to a loaded object.
 
 import type { Btf } from '../btf/types.ts';
-import { KIND, PSEUDO } from '../isa/code.ts';
 import { link } from '../object/link.ts';
 import { loadBtf, load as loadSpec } from '../object/load.ts';
 import type { CollectionSpec, MapSpec } from '../object/spec.ts';
 import { createProgram, type MapShape, type Program, type ProgramInput } from '../program/program.ts';
-import { isSupported } from '../spec/maps.ts';
 import { BpfError } from '../util/error.ts';
 import { btfCodec } from './btf-values.ts';
 import { hiddenFields } from './hidden-fields.ts';
 import { LoadedObject } from './object.ts';
 import type { MapInput } from './object-input.ts';
 import type { LoadOptions } from './options.ts';
+import type { Refused } from './refusals.ts';
 
 export interface LoadBytesOptions extends LoadOptions {
   /** For messages: where the bytes came from. Default 'object'. */
@@ -47,40 +46,43 @@ export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions =
   const btf = options.btf instanceof Uint8Array ? loadBtf(options.btf, 'the BTF of the kernel') : options.btf;
   const { only } = options;
   const programs: Program[] = [];
-  for (const { name } of spec.programs) {
+  const refused: Refused[] = [];
+  const optional = new Set<string>();
+  for (const { name, type: declared, autoload } of spec.programs) {
     if (only !== undefined && !only.includes(name)) continue;
-    const linked = link(spec, name, { btf });
-    const type = linked.type === 'raw' ? (options.defaultType ?? 'raw') : linked.type;
-    programs.push(createProgram({ ...linked, type, maps: shapes }));
+    const type = declared === 'raw' ? (options.defaultType ?? 'raw') : declared;
+    if (!autoload) optional.add(name);
+    try {
+      programs.push(createProgram({ ...link(spec, name, { btf }), type, maps: shapes }));
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error;
+      refused.push({ name, type, error, optional: !autoload });
+    }
   }
-  const used = new Set(programs.flatMap(mapsOf));
-  // A map that no engine has stands in the way only of the programs that use it.
   const maps = spec.maps
-    .filter((map, index) => used.has(index) || isSupported(map.type))
     .map((map) => mapInput(spec, map))
-    // What is not linked cannot be reached: its slots stay empty.
-    .map((map) => (map.elements === undefined ? map : { ...map, elements: map.elements.filter(isThere(spec, programs)) }));
-  return new LoadedObject({ name: spec.path, programs, maps, btf: spec.btf }, options);
+    // What was not asked for cannot be reached: its slots stay empty.
+    .map((map) => (map.elements === undefined ? map : { ...map, elements: map.elements.filter(isThere(spec, only)) }));
+  const object = new LoadedObject({ name: spec.path, programs, refused, optional, maps, btf: spec.btf }, options);
+  for (const name of only ?? []) {
+    const error = object.refused[name];
+    if (error === undefined) continue;
+    object.dispose();
+    throw error;
+  }
+  return object;
 }
 
-function isThere(spec: CollectionSpec, programs: readonly Program[]) {
-  const absent = new Set(spec.programs.map(({ name }) => name));
-  for (const { name } of programs) absent.delete(name);
+/** Whether an initial element is a map, or a program that is wanted. */
+function isThere(spec: CollectionSpec, only: readonly string[] | undefined) {
+  const absent = new Set(only === undefined ? [] : spec.programs.map(({ name }) => name));
+  for (const name of only ?? []) absent.delete(name);
   return ({ name }: { readonly name: string }): boolean => !absent.has(name);
 }
 
 /** Programs must know the size that the map will have: lookups in arrays are compiled with it. */
 function sized(map: MapShape, { mapSizes }: LoadOptions): MapShape {
   return { ...map, maxEntries: mapSizes?.[map.name] ?? map.maxEntries };
-}
-
-/** Indexes of the maps that the program's code names. */
-function mapsOf({ code }: Program): number[] {
-  const found: number[] = [];
-  for (let slot = 0; slot < code.slots; slot++) {
-    if (code.kind[slot] === KIND.lddw && (code.op[slot] === PSEUDO.map || code.op[slot] === PSEUDO.mapValue)) found.push(code.imm[slot]!);
-  }
-  return found;
 }
 
 function shapeOf({ name, type, keySize, valueSize, maxEntries, flags }: MapSpec): MapShape {

@@ -11,9 +11,16 @@ export function unknownName(code: ErrorCode, kind: string, name: string, known: 
   return new BpfError(code, { in: 'option', name: option }, `the object has no ${kind} ${name}; ${knownNames(name, known)}`);
 }
 
-/** `record`, in which reading or writing an unknown name throws; `in` and Object.keys are as always. */
-export function byName<T extends object>(record: T, kind: 'program' | 'map' | 'variable'): T {
-  const refuse = (name: string): BpfError => unknownName(`runtime/unknown-${kind}`, kind, name, Object.keys(record));
+/**
+ * `record`, in which reading or writing an unknown name throws, and one of `refused` why it is not there; `in` and Object.keys are as
+ * always.
+ */
+export function byName<T extends object>(
+  record: T,
+  kind: 'program' | 'map' | 'variable',
+  refused: ReadonlyMap<string, BpfError> = new Map(),
+): T {
+  const refuse = (name: string): BpfError => refused.get(name) ?? unknownName(`runtime/unknown-${kind}`, kind, name, Object.keys(record));
   return new Proxy(record, {
     get(target, name) {
       if (typeof name === 'string' && !Object.hasOwn(target, name) && !ASKED.test(name)) throw refuse(name);

@@ -3,6 +3,7 @@ import type { Btf } from '../btf/types.ts';
 import type { Program } from '../program/program.ts';
 import type { MapOptions } from './descriptor.ts';
 import type { MapCodecs } from './maps.ts';
+import type { Refused } from './refusals.ts';
 import type { ValueCodec } from './values.ts';
 
 export interface VariableInput {
@@ -37,6 +38,10 @@ export interface ObjectInput {
   readonly name: string;
   /** Those that can be run. */
   readonly programs: readonly Program[];
+  /** Those that could not be linked, and why. */
+  readonly refused?: readonly Refused[];
+  /** Names of those whose section begins with `?`: not to be loaded unless asked for. */
+  readonly optional?: ReadonlySet<string>;
   readonly maps: readonly MapInput[];
   /** Types that the programs name by id. */
   readonly btf?: Btf | undefined;

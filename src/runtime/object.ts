@@ -8,6 +8,7 @@ import type { MapOptions } from './descriptor.ts';
 import { differenceOf, type ObjectDifference } from './difference.ts';
 import type { Engine, Runnable } from './engine.ts';
 import type { EngineName } from './engine-names.ts';
+import { toHelper } from './helpers.ts';
 import { Clock, Home, seededRandom } from './home.ts';
 import { LoadedProgram } from './loaded-program.ts';
 import { BpfMap } from './maps.ts';
@@ -15,21 +16,27 @@ import { byName } from './names.ts';
 import type { ObjectInput } from './object-input.ts';
 import { createMaps } from './object-maps.ts';
 import { count, type LoadOptions, type ObjectSnapshot } from './options.ts';
+import { missingCall, missingMap, programNames, REFUSED_HELPER, refusedHelper, sortPrograms } from './refusals.ts';
+import { ROUTINE_HELPERS } from './routines.ts';
 import { Runner } from './runner.ts';
-import { checkCalls, supplyHelpers } from './supplied.ts';
+import { supplyHelpers } from './supplied.ts';
 import { createVariables } from './variables.ts';
 
 const pool = new WindowPool();
 
 export class LoadedObject {
   readonly name: string;
+  /** Those that were loaded; asking for one that was refused throws why. */
   readonly programs: Readonly<Record<string, LoadedProgram>>;
+  /** Programs that could not be loaded, and why: by name. */
+  readonly refused: Readonly<Record<string, BpfError>>;
   readonly maps: Readonly<Record<string, BpfMap>>;
   /** Global variables: reading and assigning goes to the window. */
   readonly variables: Record<string, unknown>;
   readonly clock: Clock;
   readonly home: Home;
   readonly #input: ObjectInput;
+  readonly #refused: ReadonlyMap<string, BpfError>;
   readonly #runner: Runner;
   #disposed = false;
 
@@ -60,21 +67,31 @@ export class LoadedObject {
       }
       coverage.add(input.programs, input.name);
     }
-    // 0 is an empty slot.
-    const numbered = [undefined, ...input.programs];
-    this.#runner = new Runner(this.home, options, (number) => numbered[number]);
+    const names = programNames(input);
+    const { maps, refused: refusedMaps } = createMaps(this.home, input, names, options.mapSizes);
+    this.maps = byName(maps, 'map', refusedMaps);
+    this.variables = byName(createVariables(this.home, maps, input, options.variables), 'variable');
+    supplyHelpers(this.home, options);
+    const { helpers, kfuncs } = this.home;
+    const answering = { helper: (id: number) => ROUTINE_HELPERS.has(id) || helpers.has(id), kfunc: (name: string) => kfuncs.has(name) };
+    const sorted = sortPrograms(
+      input,
+      options.whole ?? false,
+      (program) => missingMap(program, refusedMaps) ?? (options.missingHelpers === 'stop' ? undefined : missingCall(program, answering)),
+    );
+    // Without programs the maps are what the object is for.
+    const [unusable] = refusedMaps.values();
+    if (names.length === 0 && unusable !== undefined) throw unusable;
+    helpers.set(REFUSED_HELPER, toHelper(this.home, refusedHelper(sorted.refused)));
+    this.#runner = new Runner(this.home, options, (number) => sorted.numbered[number]);
     this.clock.onAdvance = () => {
       if (!this.#disposed) this.#runner.fireTimers();
     };
-    this.maps = byName(createMaps(this.home, input, options.mapSizes), 'map');
-    this.variables = byName(createVariables(this.home, this.maps, input, options.variables), 'variable');
-    supplyHelpers(this.home, options);
-    if (options.missingHelpers !== 'stop') for (const program of input.programs) checkCalls(this.home, program);
+    this.#refused = new Map(sorted.refused.map(({ name, error }) => [name, error]));
+    this.refused = Object.fromEntries(this.#refused);
     const runner = (): Runner => this.#live();
-    this.programs = byName(
-      Object.fromEntries(input.programs.map((program) => [program.name, new LoadedProgram(program, runner)])),
-      'program',
-    );
+    const programs = Object.fromEntries(sorted.programs.map((program) => [program.name, new LoadedProgram(program, runner)]));
+    this.programs = byName(programs, 'program', this.#refused);
   }
 
   #live(): Runner {
@@ -84,6 +101,8 @@ export class LoadedObject {
 
   /** Puts a program of this object into a slot of a program array; undefined empties it. */
   setProgram(map: BpfMap, index: number, name: string | undefined): void {
+    const error = this.#refused.get(name ?? '');
+    if (error !== undefined) throw error;
     if (name === undefined) map.delete(index);
     else map.set(index, name);
   }

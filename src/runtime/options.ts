@@ -30,8 +30,13 @@ export interface LoadOptions {
   readonly helpers?: Readonly<Record<number, EmbedderHelper>>;
   /** Kernel functions, by name. */
   readonly kfuncs?: Readonly<Record<string, EmbedderHelper>>;
-  /** Calls of helpers that nobody supplies: refuse the object (default), or stop the program that comes to one. */
+  /** Calls of helpers that nobody supplies: refuse the program (default), or stop it when it comes to one. */
   readonly missingHelpers?: 'refuse' | 'stop';
+  /**
+   * Throw where any program is refused, as libbpf does, but for those of sections that begin with `?`. Default: the others are loaded,
+   * `LoadedObject.refused` says why these are not, and loading throws only where no program is left.
+   */
+  readonly whole?: boolean;
   /** Where bpf_fib_lookup finds its way; default: no route. */
   readonly routes?: readonly Route[];
   /** What bpf_sk_lookup_tcp and its kin find. Default: none. */

@@ -1,18 +1,21 @@
 // What keeps one program of an object from being loaded, found before anything runs; the others are loaded without it.
 import { POISON } from '../btf/patch.ts';
-import { lineAt } from '../interpreter/interpret.ts';
-import { KIND, PSEUDO } from '../isa/code.ts';
+import { ALU, KIND, PSEUDO } from '../isa/code.ts';
 import { encode, newCode } from '../isa/codec.ts';
+import { sourceAt } from '../program/lines.ts';
 import { createProgram, type Program } from '../program/program.ts';
 import { helperLabel } from '../spec/helpers.ts';
 import { BpfError, type Position } from '../util/error.ts';
 import type { Implementation } from './helpers.ts';
+import type { ObjectInput } from './object-input.ts';
 
 /** A program that is not there, and why. */
 export interface Refused {
   readonly name: string;
   readonly type: string;
   readonly error: BpfError;
+  /** It is not to be loaded unless asked for: its section begins with `?`. */
+  readonly optional?: boolean;
 }
 
 const TAIL_CALL = 12;
@@ -20,7 +23,7 @@ const TAIL_CALL = 12;
 export const REFUSED_HELPER = 0x10020;
 
 export function positionIn(program: Program, slot: number): Position {
-  const source = lineAt(program.lines, slot);
+  const source = sourceAt(program, slot);
   return { in: 'program', program: program.name, slot, ...(source === undefined ? {} : { source }) };
 }
 
@@ -67,7 +70,7 @@ export function standIn({ name, type }: Refused, number: number): Program {
   const code = newCode(3);
   code.kind.set([KIND.alu, KIND.callHelper, KIND.exit]);
   code.size[0] = 64;
-  code.op[0] = MOV;
+  code.op[0] = ALU.mov;
   code.dst[0] = 1;
   code.imm.set([number, REFUSED_HELPER, 0]);
   return createProgram({ name, type, bytes: encode(code) });
@@ -79,4 +82,35 @@ export function refusedHelper(refused: readonly Refused[]): Implementation {
     const { name, error } = refused[caller.number(1)]!;
     return caller.stop('helper', `a tail call of ${name}, which could not be loaded: ${error.message}`);
   };
+}
+
+export interface Sorted {
+  readonly programs: readonly Program[];
+  readonly refused: readonly Refused[];
+  /** By number in program arrays: what to run; refused ones have stand-ins. */
+  readonly numbered: readonly (Program | undefined)[];
+}
+
+/** Which programs can be loaded. Throws where none is left, or where `whole` objects are wanted. */
+export function sortPrograms(input: ObjectInput, whole: boolean, refuse: (program: Program) => BpfError | undefined): Sorted {
+  const refused: Refused[] = [];
+  const programs: Program[] = [];
+  for (const program of input.programs) {
+    const error = refuse(program);
+    if (error === undefined) programs.push(program);
+    else refused.push({ name: program.name, type: program.type, error, optional: input.optional?.has(program.name) ?? false });
+  }
+  refused.push(...(input.refused ?? []));
+  const first = whole ? refused.find(({ optional }) => optional !== true) : programs.length === 0 ? refused[0] : undefined;
+  if (first !== undefined) throw first.error;
+  const made = new Map([...programs.map((program) => [program.name, program] as const)]);
+  refused.forEach((one, number) => {
+    made.set(one.name, standIn(one, number));
+  });
+  return { programs, refused, numbered: [undefined, ...programNames(input).map((name) => made.get(name))] };
+}
+
+/** In the order of their numbers in program arrays. */
+export function programNames({ programs, refused = [] }: ObjectInput): readonly string[] {
+  return [...programs, ...refused].map(({ name }) => name);
 }

@@ -15,9 +15,10 @@ export function createVariables(
   const variables: Record<string, unknown> = {};
   const { window } = home;
   for (const map of input.maps) {
-    const storage = maps[map.name]!.storage;
+    const data = maps[map.name];
+    if (data === undefined) continue;
     for (const { name, offset, bytes, codec } of map.data?.variables ?? []) {
-      const at = storage + offset;
+      const at = data.storage + offset;
       home.variables.push({ name, start: at, end: at + bytes });
       const values = codec ?? plainCodec(bytes, `variable ${name}`);
       Object.defineProperty(variables, name, {
