@@ -33,6 +33,8 @@ export interface ProgramInput {
   readonly section?: string;
   /** As in spec/programs: 'xdp', 'sched_cls', 'socket_filter', ..., or 'raw': R1 = memory, R2 = its length. */
   readonly type?: string;
+  /** How it is to be attached, as in spec/programs; undefined: nobody said. */
+  readonly attach?: string | undefined;
   /** 8 bytes a slot, little-endian. lddw map references: imm = index into `maps`; kfunc calls: imm = index into `kfuncs`. */
   readonly bytes: Uint8Array;
   /** Entry first; found from calls where absent. */
@@ -49,6 +51,7 @@ export interface Program {
   readonly name: string;
   readonly section: string;
   readonly type: string;
+  readonly attach: string | undefined;
   readonly bytes: Uint8Array;
   readonly code: Code;
   readonly subprograms: readonly Subprogram[];
@@ -80,6 +83,7 @@ function checkedProgram(input: ProgramInput): Program {
     name,
     section: input.section ?? '',
     type: input.type ?? 'raw',
+    attach: input.attach,
     bytes,
     code,
     subprograms,

@@ -63,6 +63,22 @@ const SOCK_OPS = `op:4 args:4*4 family:4 remote_ip4:4 local_ip4:4 remote_ip6:4*4
 const SK_LOOKUP = `sk:8 family:4 protocol:4 remote_ip4:4 remote_ip6:4*4 remote_port:2 _:1*2 local_ip4:4 local_ip6:4*4 local_port:4
   ingress_ifindex:4 _:4`;
 
+/** Contexts that are given as bytes, with pointers of 64 bits. */
+export const SK_MSG: ContextSpec = plain(
+  'sk_msg_md',
+  'data:8 data_end:8 family:4 remote_ip4:4 local_ip4:4 remote_ip6:4*4 local_ip6:4*4 remote_port:4 local_port:4 size:4 sk:8',
+);
+export const SK_REUSEPORT: ContextSpec = plain(
+  'sk_reuseport_md',
+  'data:8 data_end:8 len:4 eth_protocol:4 ip_protocol:4 bind_inany:4 hash:4 _:4 sk:8 migrating_sk:8',
+);
+export const CGROUP_SOCKOPT: ContextSpec = plain(
+  'bpf_sockopt',
+  'sk:8 optval:8 optval_end:8 level:4 optname:4 optlen:4 retval:4',
+);
+/** Its pointers lead to the kernel's own structures. [kernel bpf_nf_link.h] */
+export const NF_CTX: ContextSpec = plain('bpf_nf_ctx', 'state:8 skb:8');
+
 /** By program type; the types that are missing take a raw context. [uapi bpf.h] */
 const CONTEXTS: Readonly<Record<string, ContextSpec>> = {
   xdp: XDP_MD,
@@ -86,6 +102,11 @@ const CONTEXTS: Readonly<Record<string, ContextSpec>> = {
 
 export function contextOf(programType: string): ContextSpec | undefined {
   return CONTEXTS[programType];
+}
+
+/** The field at that byte, or before it in the same word of 4: what pads a field belongs to it. */
+export function fieldAt({ fields }: ContextSpec, offset: number): ContextField | undefined {
+  return fields.find(({ offset: start, bytes, count = 1 }) => offset >= start && offset < Math.ceil((start + bytes * count) / 4) * 4);
 }
 
 const ALLOW = { 0: 'DENY', 1: 'ALLOW' } as const;
