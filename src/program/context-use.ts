@@ -4,8 +4,9 @@ import { KIND } from '../isa/code.ts';
 import { contextRefusal, mayMoveContext } from '../spec/context-access.ts';
 import { helperById } from '../spec/helpers.ts';
 import { BpfError } from '../util/error.ts';
+import { placeOf } from './lines.ts';
 import type { State, Value } from './paths.ts';
-import { type Program, sourcePosition } from './program.ts';
+import type { Program } from './program.ts';
 
 /** The error that `slot`, which can be reached in that state, is; undefined: none that is certain. */
 export function contextError(program: Program, slot: number, { registers }: State): BpfError | undefined {
@@ -34,8 +35,9 @@ function access(
   size: number,
   how: 'read' | 'write' | 'atomic',
 ): BpfError | undefined {
-  if (base.is !== 'context') return undefined;
   const { type, attach } = program;
+  if (base.is === 'somewhere' && !mayMoveContext(type)) return refuse(program, slot, movedMessage(undefined));
+  if (base.is !== 'context') return undefined;
   if (base.offset !== 0 && !mayMoveContext(type)) return refuse(program, slot, movedMessage(base.offset));
   if (how === 'atomic') {
     return mayMoveContext(type) ? undefined : refuse(program, slot, 'the kernel lets no program access its context with atomic instructions');
@@ -49,15 +51,16 @@ function access(
 function argumentError(program: Program, slot: number, helper: number, registers: readonly Value[]): BpfError | undefined {
   const index = helperById(helper)?.arguments.indexOf('ctx') ?? -1;
   const value = index < 0 ? undefined : registers[index + 1];
-  if (value?.is !== 'context' || value.offset === 0 || mayMoveContext(program.type)) return undefined;
-  return refuse(program, slot, movedMessage(value.offset));
+  if (value === undefined || mayMoveContext(program.type)) return undefined;
+  if (value.is === 'somewhere') return refuse(program, slot, movedMessage(undefined));
+  return value.is === 'context' && value.offset !== 0 ? refuse(program, slot, movedMessage(value.offset)) : undefined;
 }
 
-function movedMessage(offset: number): string {
-  const sum = `${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`;
+function movedMessage(offset: number | undefined): string {
+  const sum = offset === undefined ? '+ a number that varies' : `${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`;
   return `the address of the context ${sum}: the kernel takes that address only as it was in R1, an offset belongs into the load or store`;
 }
 
 function refuse(program: Program, slot: number, message: string): BpfError {
-  return new BpfError('program/context-access', sourcePosition(program, slot), message);
+  return new BpfError('program/context-access', placeOf(program, slot), message);
 }

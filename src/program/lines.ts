@@ -1,5 +1,5 @@
 // Where an instruction came from: its function, and its line of C.
-import { BpfError, type SourcePosition } from '../util/error.ts';
+import { BpfError, type Position, type SourcePosition } from '../util/error.ts';
 import type { Line, Program } from './program.ts';
 
 /** What a place in a program needs to be named; part of every `Program`. */
@@ -35,6 +35,12 @@ function withoutSlot(line: Line | undefined): SourcePosition | undefined {
   if (line === undefined) return undefined;
   const { slot: _, ...source } = line;
   return source;
+}
+
+/** Where an error about an instruction points. */
+export function placeOf(program: Places & { readonly name: string }, slot: number): Position {
+  const source = sourceAt(program, slot);
+  return { in: 'program', program: program.name, slot, ...(source === undefined ? {} : { source }) };
 }
 
 /** Name of the function that `slot` is in; undefined: no such slot. */

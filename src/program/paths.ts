@@ -13,7 +13,11 @@ export type Value =
   | { readonly is: 'other' }
   /** Unsigned 64 bits. */
   | { readonly is: 'constant'; readonly value: bigint }
+  /** A number of which nothing is known but that its bits outside `bits` are 0: whoever adds it to an address loses that. */
+  | { readonly is: 'unknown'; readonly bits: bigint }
   | { readonly is: 'context'; readonly offset: number }
+  /** The context's address plus such a number. */
+  | { readonly is: 'somewhere' }
   /** R10 of this function + offset. */
   | { readonly is: 'frame'; readonly offset: number }
   /** Into the only value of map number `map`, which programs cannot write. */
@@ -22,6 +26,7 @@ export type Value =
 const ANY: Value = { is: 'any' };
 const OTHER: Value = { is: 'other' };
 const FRAME: Value = { is: 'frame', offset: 0 };
+const SOMEWHERE: Value = { is: 'somewhere' };
 
 /** Registers R0 to R10, and whole words of the frame by their offset from R10. */
 export interface State {
@@ -94,6 +99,7 @@ class Paths {
     if (visit !== undefined) return;
     const last = end - 1;
     const taken = kind[last] === KIND.branch ? this.#decide(last) : undefined;
+    if (kind[last] === KIND.branch && taken === undefined) this.#learn();
     if ((kind[last] === KIND.jump || kind[last] === KIND.branch || kind[last] === KIND.mayGoto) && taken !== false)
       this.#arrive(offset[last]!, this.#state);
     if (kind[last] !== KIND.jump && kind[last] !== KIND.exit && taken !== true && this.#continues(end)) this.#arrive(end, this.#state);
@@ -120,6 +126,15 @@ class Paths {
     const a = this.#state.registers[dst[slot]!]!;
     const b = this.#operand(x[slot]!, src[slot]!, imm[slot]!);
     return a.is === 'constant' && b.is === 'constant' ? compare(op[slot]!, size[slot]!, a.value, b.value) : undefined;
+  }
+
+  /** A branch says something of the numbers that it compares, and of their copies. */
+  #learn(): void {
+    const { registers, words } = this.#state;
+    registers.forEach(({ is }, r) => {
+      if (is === 'unknown') registers[r] = OTHER;
+    });
+    for (const [at, { is }] of words) if (is === 'unknown') words.set(at, OTHER);
   }
 
   #operand(x: number, src: number, imm: number): Value {
@@ -209,6 +224,8 @@ class Paths {
         if (value === undefined) return OTHER;
         return constant(signed ? BigInt.asIntN(8 * size, value) : value);
       }
+      case 'context':
+        return signed ? OTHER : { is: 'unknown', bits: (1n << BigInt(8 * size)) - 1n };
       default:
         return OTHER;
     }
@@ -283,6 +300,8 @@ function same(a: Value, b: Value): boolean {
       return b.is === 'context' && a.offset === b.offset;
     case 'frame':
       return b.is === 'frame' && a.offset === b.offset;
+    case 'unknown':
+      return b.is === 'unknown' && a.bits === b.bits;
     case 'data':
       return b.is === 'data' && a.map === b.map && a.offset === b.offset;
     default:
@@ -290,7 +309,7 @@ function same(a: Value, b: Value): boolean {
   }
 }
 
-const mayBeFrame = ({ is }: Value): boolean => is === 'any' || is === 'frame' || is === 'context';
+const mayBeFrame = ({ is }: Value): boolean => is === 'any' || is === 'frame' || is === 'context' || is === 'somewhere';
 
 function joinValues(a: Value, b: Value): Value {
   if (same(a, b)) return a;
@@ -328,6 +347,11 @@ function calculate(op: number, size: number, a: Value, b: Value): Value {
   if (!wide) return OTHER;
   if ((op === ALU.add || op === ALU.sub) && b.is === 'constant') return moved(a, Number(BigInt.asIntN(64, op === ALU.add ? b.value : -b.value)));
   if (op === ALU.add && a.is === 'constant') return moved(b, Number(BigInt.asIntN(64, a.value)));
+  if (op === ALU.and && a.is === 'unknown' && b.is === 'constant') {
+    const bits = a.bits & b.value;
+    return bits === 0n ? constant(0n) : { is: 'unknown', bits };
+  }
+  if (op === ALU.add && a.is === 'context' && b.is === 'unknown') return SOMEWHERE;
   return afterAlu(a, b);
 }
 
@@ -339,7 +363,7 @@ function moved(value: Value, by: number): Value {
     case 'data':
       return { ...value, offset: value.offset + by };
     default:
-      return value.is === 'constant' ? OTHER : value;
+      return value.is === 'constant' || value.is === 'unknown' ? OTHER : value;
   }
 }
 

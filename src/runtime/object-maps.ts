@@ -1,6 +1,8 @@
 // The maps of an object, made as its file describes them and filled with what the file puts into them.
 import { mapTypeRow } from '../spec/maps.ts';
 import { BpfError } from '../util/error.ts';
+import type { Window } from '../window/window.ts';
+import { isReadOnly } from './descriptor.ts';
 import type { Home } from './home.ts';
 import { BpfMap } from './maps.ts';
 import { unknownName } from './names.ts';
@@ -48,6 +50,23 @@ export function createMaps(home: Home, input: ObjectInput, programs: readonly st
     }
   }
   return { maps: Object.fromEntries(created), refused };
+}
+
+/** Reads global data that programs cannot write, as it is now. */
+export function constantData(
+  window: Window,
+  input: ObjectInput,
+  maps: Readonly<Record<string, BpfMap>>,
+): (map: string, offset: number, size: number) => bigint | undefined {
+  const constant = new Map(
+    input.maps.flatMap((map) => (map.data !== undefined && isReadOnly(map) && Object.hasOwn(maps, map.name) ? [[map.name, maps[map.name]!]] : [])),
+  );
+  return (name, offset, size) => {
+    const map = constant.get(name);
+    if (map === undefined || offset < 0 || offset + size > map.valueSize) return undefined;
+    const bytes = window.read(map.storage + offset, size);
+    return bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
+  };
 }
 
 /** What a program array holds: the number of a program of this object, 0 an empty slot. Outside it is the program's name. */

@@ -14,9 +14,9 @@ import { LoadedProgram } from './loaded-program.ts';
 import { BpfMap } from './maps.ts';
 import { byName } from './names.ts';
 import type { ObjectInput } from './object-input.ts';
-import { createMaps } from './object-maps.ts';
+import { constantData, createMaps } from './object-maps.ts';
 import { count, type LoadOptions, type ObjectSnapshot } from './options.ts';
-import { missingCall, missingMap, programNames, REFUSED_HELPER, refusedHelper, sortPrograms } from './refusals.ts';
+import { type Checks, missingMap, programNames, REFUSED_HELPER, refusedHelper, sortPrograms, wrongInstruction } from './refusals.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
 import { Runner } from './runner.ts';
 import { supplyHelpers } from './supplied.ts';
@@ -73,11 +73,17 @@ export class LoadedObject {
     this.variables = byName(createVariables(this.home, maps, input, options.variables), 'variable');
     supplyHelpers(this.home, options);
     const { helpers, kfuncs } = this.home;
-    const answering = { helper: (id: number) => ROUTINE_HELPERS.has(id) || helpers.has(id), kfunc: (name: string) => kfuncs.has(name) };
+    const checks: Checks = {
+      helper: (id) => ROUTINE_HELPERS.has(id) || helpers.has(id),
+      kfunc: (name) => kfuncs.has(name),
+      missingCalls: options.missingHelpers !== 'stop',
+      contextAccess: options.contextChecks !== false,
+      data: constantData(this.home.window, input, maps),
+    };
     const sorted = sortPrograms(
       input,
       options.whole ?? false,
-      (program) => missingMap(program, refusedMaps) ?? (options.missingHelpers === 'stop' ? undefined : missingCall(program, answering)),
+      (program) => missingMap(program, refusedMaps) ?? wrongInstruction(program, checks),
     );
     // Without programs the maps are what the object is for.
     const [unusable] = refusedMaps.values();

@@ -32,6 +32,8 @@ export interface LoadOptions {
   readonly kfuncs?: Readonly<Record<string, EmbedderHelper>>;
   /** Calls of helpers that nobody supplies: refuse the program (default), or stop it when it comes to one. */
   readonly missingHelpers?: 'refuse' | 'stop';
+  /** False: accesses to the context that the kernel would refuse are let through. */
+  readonly contextChecks?: boolean;
   /**
    * Throw where any program is refused, as libbpf does, but for those of sections that begin with `?`. Default: the others are loaded,
    * `LoadedObject.refused` says why these are not, and loading throws only where no program is left.

@@ -2,7 +2,9 @@
 import { POISON } from '../btf/patch.ts';
 import { ALU, KIND, PSEUDO } from '../isa/code.ts';
 import { encode, newCode } from '../isa/codec.ts';
-import { sourceAt } from '../program/lines.ts';
+import { contextError } from '../program/context-use.ts';
+import { placeOf } from '../program/lines.ts';
+import { walkPaths } from '../program/paths.ts';
 import { createProgram, type Program } from '../program/program.ts';
 import { helperLabel } from '../spec/helpers.ts';
 import { BpfError, type Position } from '../util/error.ts';
@@ -22,35 +24,68 @@ const TAIL_CALL = 12;
 /** What the stand-ins of refused programs call: R1 = their number. No program can name it, the loader knows no such helper. */
 export const REFUSED_HELPER = 0x10020;
 
-export function positionIn(program: Program, slot: number): Position {
-  const source = sourceAt(program, slot);
-  return { in: 'program', program: program.name, slot, ...(source === undefined ? {} : { source }) };
-}
-
 /** Who answers calls. */
 export interface Answering {
   readonly helper: (id: number) => boolean;
   readonly kfunc: (name: string) => boolean;
 }
 
-/** The first call that nobody answers: found here, not when a packet reaches it. */
-export function missingCall(program: Program, { helper, kfunc }: Answering): BpfError | undefined {
-  const { code, kfuncs } = program;
-  for (let slot = 0; slot < code.slots; slot++) {
-    const kind = code.kind[slot];
-    const imm = code.imm[slot]!;
-    // A relocation that found no target: reaching it stops the program.
-    if (kind === KIND.callHelper && imm !== POISON && imm !== TAIL_CALL && !helper(imm))
-      return missing(program, slot, helperLabel(imm), `helpers: { ${imm}: (r1, r2, r3, r4, r5) => ... }`);
-    const name = kind === KIND.callKfunc ? kfuncs[imm]! : '';
-    if (kind === KIND.callKfunc && !kfunc(name))
-      return missing(program, slot, `kernel function ${name}`, `kfuncs: { ${name}: (r1, r2, r3, r4, r5) => ... }`);
+/** What is asked of a program before it is loaded. */
+export interface Checks extends Answering {
+  readonly missingCalls: boolean;
+  readonly contextAccess: boolean;
+  /** Bytes of a map that no program can write. See `PathsOptions`. */
+  readonly data: (map: string, offset: number, size: number) => bigint | undefined;
+}
+
+/**
+ * The first instruction that can be reached and cannot be right: an access to the context that the kernel refuses, a call that nobody
+ * answers. As in the kernel, what is behind a constant that is off may call anything.
+ */
+export function wrongInstruction(program: Program, checks: Checks): BpfError | undefined {
+  if (!checks.contextAccess && missingCall(program, checks) === undefined) return undefined;
+  const { maps } = program;
+  let first: BpfError | undefined;
+  let found = program.code.slots;
+  const walked = walkPaths(program, {
+    data: (map, offset, size) => checks.data(maps[map]!.name, offset, size),
+    visit: (slot, state) => {
+      if (slot >= found) return;
+      const error = (checks.contextAccess ? contextError(program, slot, state) : undefined) ?? missingAt(program, slot, checks);
+      if (error === undefined) return;
+      first = error;
+      found = slot;
+    },
+  });
+  return walked ? first : missingCall(program, checks);
+}
+
+/** Without regard to what can be reached. */
+function missingCall(program: Program, checks: Checks): BpfError | undefined {
+  for (let slot = 0; slot < program.code.slots; slot++) {
+    const error = missingAt(program, slot, checks);
+    if (error !== undefined) return error;
   }
   return undefined;
 }
 
+/** What is wrong where nobody answers the call at `slot`: found here, not when a packet reaches it. */
+function missingAt(program: Program, slot: number, { missingCalls, helper, kfunc }: Checks): BpfError | undefined {
+  const { code, kfuncs } = program;
+  const kind = code.kind[slot];
+  const imm = code.imm[slot]!;
+  if (!missingCalls || (kind !== KIND.callHelper && kind !== KIND.callKfunc)) return undefined;
+  if (kind === KIND.callKfunc) {
+    const name = kfuncs[imm]!;
+    return kfunc(name) ? undefined : missing(program, slot, `kernel function ${name}`, `kfuncs: { ${name}: (r1, r2, r3, r4, r5) => ... }`);
+  }
+  // A relocation that found no target: reaching it stops the program.
+  if (imm === POISON || imm === TAIL_CALL || helper(imm)) return undefined;
+  return missing(program, slot, helperLabel(imm), `helpers: { ${imm}: (r1, r2, r3, r4, r5) => ... }`);
+}
+
 function missing(program: Program, slot: number, what: string, how: string): BpfError {
-  return new BpfError('runtime/missing-helper', positionIn(program, slot), `${what} is not available here; supply it as ${how}`);
+  return new BpfError('runtime/missing-helper', placeOf(program, slot), `${what} is not available here; supply it as ${how}`);
 }
 
 /** The first map that the program names and that could not be made. */
@@ -60,7 +95,7 @@ export function missingMap(program: Program, refused: ReadonlyMap<string, BpfErr
   for (let slot = 0; slot < code.slots; slot++) {
     if (code.kind[slot] !== KIND.lddw || (code.op[slot] !== PSEUDO.map && code.op[slot] !== PSEUDO.mapValue)) continue;
     const error = refused.get(maps[code.imm[slot]!]!.name);
-    if (error !== undefined) return new BpfError(error.code, positionIn(program, slot), error.message, { cause: error });
+    if (error !== undefined) return new BpfError(error.code, placeOf(program, slot), error.message, { cause: error });
   }
   return undefined;
 }

@@ -24,6 +24,8 @@ interface Rule {
 /** Contexts without fields that are known here: naturally aligned reads, in `unit` bytes where that is given, below `bytes`. */
 interface Plain {
   readonly bytes: number;
+  /** First byte that may be read. The kernel compares as unsigned there, and lets negative offsets through. */
+  readonly from?: number;
   readonly unit?: number;
   readonly writable?: boolean;
   /** A pointer to the context plus a constant is as good. */
@@ -168,7 +170,7 @@ const FUNCTION_ARGUMENTS = 12;
 const PLAIN: Readonly<Record<string, Plain>> = {
   kprobe: { bytes: REGISTERS_BYTES },
   perf_event: { bytes: REGISTERS_BYTES + 16 },
-  tracepoint: { bytes: 8192 },
+  tracepoint: { bytes: 8192, from: 8 },
   raw_tracepoint: { bytes: 8 * FUNCTION_ARGUMENTS },
   raw_tracepoint_writable: { bytes: 8 * FUNCTION_ARGUMENTS },
   tracing: { bytes: 8 * FUNCTION_ARGUMENTS, unit: 8 },
@@ -199,9 +201,10 @@ export function contextRefusal(
   return explain(type, first, offset, size, write);
 }
 
-function plainRefusal(type: string, { bytes, unit, writable }: Plain, offset: number, size: number, write: boolean): string | undefined {
+function plainRefusal(type: string, { bytes, from, unit, writable }: Plain, offset: number, size: number, write: boolean): string | undefined {
   if (write && writable !== true) return `the context of a ${type} program may only be read`;
-  if (offset < 0 || offset + size > bytes) return `the context of a ${type} program has at most ${bytes} bytes`;
+  if (from !== undefined && offset >= 0 && offset < from) return `the first ${from} bytes of a ${type} program's context are the kernel's own`;
+  if ((offset < 0 && from === undefined) || offset + size > bytes) return `the context of a ${type} program has at most ${bytes} bytes`;
   if (offset % size !== 0) return `an access of ${size} bytes must be aligned to ${size}`;
   if (unit !== undefined && offset % unit !== 0) return `the context of a ${type} program is words of ${unit} bytes`;
   return undefined;
