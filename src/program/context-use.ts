@@ -40,7 +40,9 @@ function access(
   if (base.is !== 'context') return undefined;
   if (base.offset !== 0 && !mayMoveContext(type)) return refuse(program, slot, movedMessage(base.offset));
   if (how === 'atomic') {
-    return mayMoveContext(type) ? undefined : refuse(program, slot, 'the kernel lets no program access its context with atomic instructions');
+    return mayMoveContext(type)
+      ? undefined
+      : refuse(program, slot, 'the kernel lets no program access its context with atomic instructions');
   }
   const at = base.offset + offset;
   const why = contextRefusal(type, attach, at, size, how === 'write');

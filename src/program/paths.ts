@@ -345,7 +345,8 @@ function calculate(op: number, size: number, a: Value, b: Value): Value {
     return result === undefined ? OTHER : narrowed(result, size);
   }
   if (!wide) return OTHER;
-  if ((op === ALU.add || op === ALU.sub) && b.is === 'constant') return moved(a, Number(BigInt.asIntN(64, op === ALU.add ? b.value : -b.value)));
+  if ((op === ALU.add || op === ALU.sub) && b.is === 'constant')
+    return moved(a, Number(BigInt.asIntN(64, op === ALU.add ? b.value : -b.value)));
   if (op === ALU.add && a.is === 'constant') return moved(b, Number(BigInt.asIntN(64, a.value)));
   if (op === ALU.and && a.is === 'unknown' && b.is === 'constant') {
     const bits = a.bits & b.value;

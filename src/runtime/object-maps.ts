@@ -35,7 +35,8 @@ export function createMaps(home: Home, input: ObjectInput, programs: readonly st
     }
   }
   const known = input.maps.map(({ name }) => name);
-  for (const name of Object.keys(sizes)) if (!known.includes(name)) throw unknownName('runtime/unknown-map', 'map', name, known, 'mapSizes');
+  for (const name of Object.keys(sizes))
+    if (!known.includes(name)) throw unknownName('runtime/unknown-map', 'map', name, known, 'mapSizes');
   for (const map of input.maps) {
     const target = created.get(map.name);
     if (target === undefined) continue;
@@ -59,7 +60,9 @@ export function constantData(
   maps: Readonly<Record<string, BpfMap>>,
 ): (map: string, offset: number, size: number) => bigint | undefined {
   const constant = new Map(
-    input.maps.flatMap((map) => (map.data !== undefined && isReadOnly(map) && Object.hasOwn(maps, map.name) ? [[map.name, maps[map.name]!]] : [])),
+    input.maps.flatMap((map) =>
+      map.data !== undefined && isReadOnly(map) && Object.hasOwn(maps, map.name) ? [[map.name, maps[map.name]!]] : [],
+    ),
   );
   return (name, offset, size) => {
     const map = constant.get(name);

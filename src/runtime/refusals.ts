@@ -7,7 +7,7 @@ import { placeOf } from '../program/lines.ts';
 import { walkPaths } from '../program/paths.ts';
 import { createProgram, type Program } from '../program/program.ts';
 import { helperLabel } from '../spec/helpers.ts';
-import { BpfError, type Position } from '../util/error.ts';
+import { BpfError } from '../util/error.ts';
 import type { Implementation } from './helpers.ts';
 import type { ObjectInput } from './object-input.ts';
 

@@ -1,6 +1,6 @@
 // Which bytes of its context a program of each type may read and write: what the kernel's checks of context accesses let through, field by
 // field. test/suites/context-oracle.ts compares every offset and width with the running kernel. No code but lookups in the tables.
-import { CGROUP_SOCKOPT, contextOf, type ContextField, type ContextSpec, fieldAt, NF_CTX, SK_MSG, SK_REUSEPORT } from './contexts.ts';
+import { CGROUP_SOCKOPT, type ContextField, type ContextSpec, contextOf, fieldAt, NF_CTX, SK_MSG, SK_REUSEPORT } from './contexts.ts';
 import type { AttachType } from './programs.ts';
 
 /**
@@ -42,7 +42,8 @@ function byField(grants: Grants): ReadonlyMap<string, Pattern> {
 
 const SKB = contextOf('sched_cls')!;
 /** Every __sk_buff has these. */
-const SKB_FIELDS = `len pkt_type queue_mapping protocol vlan_present vlan_tci vlan_proto priority ingress_ifindex ifindex tc_index hash napi_id
+const SKB_FIELDS =
+  `len pkt_type queue_mapping protocol vlan_present vlan_tci vlan_proto priority ingress_ifindex ifindex tc_index hash napi_id
   gso_segs gso_size`.replace(/\s+/g, ' ');
 const SKB_ADDRESSES = 'remote_ip4 local_ip4 remote_ip6 local_ip6';
 
@@ -87,7 +88,11 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
   cgroup_skb: [
     rule(
       SKB,
-      { narrow: `${SKB_FIELDS} mark family remote_port local_port`, wide: 'cb', whole: `data data_end ${SKB_ADDRESSES} tstamp sk hwtstamp` },
+      {
+        narrow: `${SKB_FIELDS} mark family remote_port local_port`,
+        wide: 'cb',
+        whole: `data data_end ${SKB_ADDRESSES} tstamp sk hwtstamp`,
+      },
       { whole: 'mark priority tstamp', wide: 'cb' },
     ),
   ],
@@ -124,13 +129,7 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
       'user_ip6',
     ),
     addresses(
-      [
-        'cgroup_unix_connect',
-        'cgroup_unix_sendmsg',
-        'cgroup_unix_recvmsg',
-        'cgroup_unix_getpeername',
-        'cgroup_unix_getsockname',
-      ],
+      ['cgroup_unix_connect', 'cgroup_unix_sendmsg', 'cgroup_unix_recvmsg', 'cgroup_unix_getpeername', 'cgroup_unix_getsockname'],
       '',
     ),
   ],
@@ -184,13 +183,7 @@ export function mayMoveContext(type: string): boolean {
 }
 
 /** Why the kernel refuses that access to the context, in words; undefined: it does not, or nothing is known of the type. */
-export function contextRefusal(
-  type: string,
-  attach: string | undefined,
-  offset: number,
-  size: number,
-  write: boolean,
-): string | undefined {
+export function contextRefusal(type: string, attach: string | undefined, offset: number, size: number, write: boolean): string | undefined {
   const plain = PLAIN[type];
   if (plain !== undefined) return plainRefusal(type, plain, offset, size, write);
   const rules = RULES[type];
@@ -201,9 +194,16 @@ export function contextRefusal(
   return explain(type, first, offset, size, write);
 }
 
-function plainRefusal(type: string, { bytes, from, unit, writable }: Plain, offset: number, size: number, write: boolean): string | undefined {
+function plainRefusal(
+  type: string,
+  { bytes, from, unit, writable }: Plain,
+  offset: number,
+  size: number,
+  write: boolean,
+): string | undefined {
   if (write && writable !== true) return `the context of a ${type} program may only be read`;
-  if (from !== undefined && offset >= 0 && offset < from) return `the first ${from} bytes of a ${type} program's context are the kernel's own`;
+  if (from !== undefined && offset >= 0 && offset < from)
+    return `the first ${from} bytes of a ${type} program's context are the kernel's own`;
   if ((offset < 0 && from === undefined) || offset + size > bytes) return `the context of a ${type} program has at most ${bytes} bytes`;
   if (offset % size !== 0) return `an access of ${size} bytes must be aligned to ${size}`;
   if (unit !== undefined && offset % unit !== 0) return `the context of a ${type} program is words of ${unit} bytes`;

@@ -72,10 +72,7 @@ export const SK_REUSEPORT: ContextSpec = plain(
   'sk_reuseport_md',
   'data:8 data_end:8 len:4 eth_protocol:4 ip_protocol:4 bind_inany:4 hash:4 _:4 sk:8 migrating_sk:8',
 );
-export const CGROUP_SOCKOPT: ContextSpec = plain(
-  'bpf_sockopt',
-  'sk:8 optval:8 optval_end:8 level:4 optname:4 optlen:4 retval:4',
-);
+export const CGROUP_SOCKOPT: ContextSpec = plain('bpf_sockopt', 'sk:8 optval:8 optval_end:8 level:4 optname:4 optlen:4 retval:4');
 /** Its pointers lead to the kernel's own structures. [kernel bpf_nf_link.h] */
 export const NF_CTX: ContextSpec = plain('bpf_nf_ctx', 'state:8 skb:8');
 

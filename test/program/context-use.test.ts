@@ -52,7 +52,10 @@ test('a moved address, an atomic access, an argument', () => {
 test('the message names field, offset and what is allowed, the position slot and line', () => {
   const error = refused('r6 = r1\nr0 = *(u8 *)(r6 + 12)\nexit\n')!;
   assert.equal(error.code, 'program/context-access');
-  assert.match(error.message, /^read of 1 bytes at offset 12 of the context: ingress_ifindex of struct xdp_md, at offset 12, may be read as 4 bytes/);
+  assert.match(
+    error.message,
+    /^read of 1 bytes at offset 12 of the context: ingress_ifindex of struct xdp_md, at offset 12, may be read as 4 bytes/,
+  );
   assert.deepEqual(error.position, {
     in: 'program',
     program: 'main',

@@ -71,7 +71,13 @@ test('nothing outside a structure is let through, whatever the type', () => {
 
 test('what is said', () => {
   assert.equal(contextRefusal('xdp', 'xdp', 24, 4, false), 'struct xdp_md has 24 bytes');
-  assert.equal(contextRefusal('sched_cls', undefined, 0, 8, false), 'len of struct __sk_buff, at offset 0, may be read as 1, 2, 4 bytes by sched_cls programs');
+  assert.equal(
+    contextRefusal('sched_cls', undefined, 0, 8, false),
+    'len of struct __sk_buff, at offset 0, may be read as 1, 2, 4 bytes by sched_cls programs',
+  );
   assert.equal(contextRefusal('xdp', 'xdp', 12, 4, true), 'ingress_ifindex of struct xdp_md may only be read by xdp programs');
-  assert.equal(contextRefusal('socket_filter', undefined, 76, 4, false), 'socket_filter programs have no access to data of struct __sk_buff');
+  assert.equal(
+    contextRefusal('socket_filter', undefined, 76, 4, false),
+    'socket_filter programs have no access to data of struct __sk_buff',
+  );
 });
