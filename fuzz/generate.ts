@@ -1,106 +1,133 @@
-// Draws valid programs: all operations, widths and register pairs, immediates and offsets at their edges, branches, loops,
-// subprograms, stack and map traffic. Most of them pass the kernel's verifier, whose rules are named where they bind.
+// Draws valid functions: all operations, widths and register pairs, immediates and offsets at their edges, branches, loops, calls, stack
+// traffic. Most of them pass the kernel's verifier, whose rules are named where they bind.
+import { ALU, ATOMIC, COND, SWAP } from '../src/isa/code.ts';
+import { callStatement } from './calls.ts';
 import {
-  ALU,
-  ATOMIC,
-  COND,
+  type Callee,
+  edge,
+  FRAMES,
+  freePointer,
+  type GenerateOptions,
+  isPointer,
+  mayCall,
+  type Pointer,
+  place,
+  RUN_COST,
+  readable,
+  refills,
+  type State,
+  via,
+  writable,
+} from './draw.ts';
+import { type Random, random } from './random.ts';
+import {
   type GeneratedFunction,
   type GeneratedMap,
   type GeneratedProgram,
   MAX_WORDS,
+  RESERVED_BYTES,
+  type Role,
   type Statement,
-  SWAP,
-  type Via,
   type Width,
-} from './program.ts';
-import { type Random, random } from './random.ts';
+} from './tree.ts';
+import { onlyCalledFunctions } from './walk.ts';
 
-export interface GenerateOptions {
-  /** Statements drawn per function, at most. */
-  readonly statements?: number;
-  /** Keep to what the kernel's verifier takes: aligned stack accesses, no shift beyond the width, no constant division by zero. */
-  readonly verifiable?: boolean;
-  readonly maps?: boolean;
-}
-
-const EDGES_32 = [0, 1, -1, 2, 3, 7, 8, 31, 32, 63, 64, 127, 128, 255, 256, 4095, 4096, -4096, 0x7fff, 0x8000, 0xffff, 0x10000, 0xff0000, 0xfff000, 0x7fffffff, -0x80000000, -0x7fffffff, 0x55555555, -0x55555556, 0x00ff00ff] as const; // biome-ignore format: a table
-const ALU_OPS = [
-  ALU.add,
-  ALU.sub,
-  ALU.mul,
-  ALU.div,
-  ALU.or,
-  ALU.and,
-  ALU.lsh,
-  ALU.rsh,
-  ALU.neg,
-  ALU.mod,
-  ALU.xor,
-  ALU.mov,
-  ALU.arsh,
-  ALU.sdiv,
-  ALU.smod,
-];
+const ALU_OPS = Object.values(ALU);
 const DIVISIONS: readonly number[] = [ALU.div, ALU.mod, ALU.sdiv, ALU.smod];
 const SHIFTS: readonly number[] = [ALU.lsh, ALU.rsh, ALU.arsh];
 const CONDS = Object.values(COND);
 const ATOMICS = Object.values(ATOMIC);
 const BYTES = [1, 2, 4, 8] as const;
 
-/** The program of a seed; equal seeds and options give equal programs. */
+/** The bare program of a seed; equal seeds and options give equal programs. */
 export function generate(seed: number, options: GenerateOptions = {}): GeneratedProgram {
   const r = random(seed);
-  const subprograms = r.oneIn(3) ? 1 + r.below(3) : 0;
-  const maps: GeneratedMap[] =
-    options.maps === true && r.oneIn(2)
-      ? [
-          { name: 'array', type: 2, maxEntries: 1 + r.below(5) },
-          { name: 'hash', type: 1, maxEntries: 1 + r.below(6) },
-        ]
-      : [];
+  const roles: Role[] = ['main'];
+  if (r.oneIn(3)) for (let left = 1 + r.below(3); left > 0; left--) roles.push('leaf');
+  return { seed, functions: drawFunctions({ r, options, type: 'raw', maps: [], tailCalls: false, roles }), maps: [], type: 'raw' };
+}
+
+export interface FunctionsWanted {
+  readonly r: Random;
+  readonly options: GenerateOptions;
+  readonly type: GeneratedProgram['type'];
+  readonly maps: readonly GeneratedMap[];
+  readonly tailCalls: boolean;
+  /** Main first; functions call later ones only, so that every call chain ends. */
+  readonly roles: readonly Role[];
+  /** Of the callbacks of bpf_for_each_map_elem: maps to choose from. */
+  readonly iterable?: readonly number[];
+}
+
+export function drawFunctions(wanted: FunctionsWanted): GeneratedFunction[] {
+  const { r, roles, options } = wanted;
   const functions: GeneratedFunction[] = [];
-  for (let index = 0; index <= subprograms; index++) {
+  const callees: Callee[] = [];
+  const words = roles.map(() => 1 + r.below(maxWords(wanted)));
+  for (let index = roles.length - 1; index >= 0; index--) {
+    const role = roles[index]!;
     const state: State = {
       r,
       options,
-      maps,
-      words: 1 + r.below(MAX_WORDS),
+      ...{ type: wanted.type, maps: wanted.maps, callees, role, words: words[index]! },
+      reserved: wanted.type === 'raw' ? 0 : RESERVED_BYTES,
+      tailCalls: wanted.tailCalls && (role === 'main' || role === 'sub'),
       locked: new Set(),
-      depth: 0,
-      index,
-      last: subprograms,
+      pointers: [],
+      ...{ frames: 0, depth: 0, cost: 40, loopFactor: 1, changesPacket: false },
       budget: options.statements ?? 24,
-      loopFactor: 1,
     };
-    functions.push({
-      constants: Array.from({ length: 10 }, () => [edge(r), r.oneIn(2) ? edge(r) : 0] as const),
-      words: state.words,
-      body: statements(state, 1 + r.below(state.budget)),
-    });
+    functions.unshift(drawFunction(state, index, wanted.iterable ?? []));
   }
-  return { seed, functions, maps };
+  // The kernel refuses what nothing calls.
+  return options.verifiable === true || !r.oneIn(8) ? onlyCalledFunctions(functions) : functions;
 }
 
-interface State {
-  readonly r: Random;
-  readonly options: GenerateOptions;
-  readonly maps: readonly GeneratedMap[];
-  readonly words: number;
-  /** Loop counters, which nothing inside the loop writes. */
-  readonly locked: Set<number>;
-  depth: number;
-  /** This function's number; it calls only later ones, so that every call chain ends. */
-  readonly index: number;
-  readonly last: number;
-  budget: number;
-  /** Iterations that one statement here stands for. */
-  loopFactor: number;
+/** The kernel gives a chain of calls 512 bytes of stack, and functions around tail calls 256 in all. */
+function maxWords({ options, type, roles, tailCalls }: FunctionsWanted): number {
+  if (options.verifiable !== true || type === 'raw') return MAX_WORDS;
+  if (roles.length === 1) return MAX_WORDS;
+  return tailCalls ? 2 : roles.length > 4 ? 2 : 4;
 }
 
-function statements(state: State, count: number): Statement[] {
+function drawFunction(state: State, index: number, iterable: readonly number[]): GeneratedFunction {
+  const { r, role, callees } = state;
+  const constants = Array.from({ length: 10 }, () => [edge(r), r.oneIn(2) ? edge(r) : 0] as const);
+  const isCallback = role === 'loop' || role === 'each';
+  const frameWords = isCallback && !r.oneIn(4) ? 1 : 0;
+  const [frameRegister, valueRegister] = r.oneIn(2) ? [6, 9] : [8, 7];
+  const map = role === 'each' ? r.pick(iterable) : undefined;
+  const pointers: Pointer[] = [];
+  if (frameWords > 0) pointers.push({ register: frameRegister!, bytes: 8 * frameWords, alignment: 8, kind: 'frame' });
+  if (map !== undefined) pointers.push({ register: valueRegister!, bytes: state.maps[map]!.valueSize, alignment: 8, kind: 'value', map });
+  state.pointers.push(...pointers);
+  for (const { register } of pointers) state.locked.add(register);
+  const body = statements(state, 1 + r.below(state.budget));
+  callees.push({
+    index,
+    role,
+    frameWords,
+    ...(map === undefined ? {} : { map }),
+    frames: state.frames + 1,
+    cost: state.cost,
+    changesPacket: state.changesPacket,
+  });
+  return {
+    role,
+    constants,
+    words: state.words,
+    body,
+    ...(frameWords > 0 ? { frame: [frameRegister!, edge(r)] as const } : {}),
+    ...(map === undefined ? {} : { value: [valueRegister!, edge(r)] as const }),
+    ...(isCallback ? { stops: r.oneIn(3) } : {}),
+  };
+}
+
+export function statements(state: State, count: number): Statement[] {
   const list: Statement[] = [];
   for (let i = 0; i < count && state.budget > 0; i++) {
     state.budget--;
+    state.cost += 3 * state.loopFactor;
     list.push(statement(state));
   }
   return list;
@@ -108,6 +135,10 @@ function statements(state: State, count: number): Statement[] {
 
 function statement(state: State): Statement {
   const { r } = state;
+  if (state.type !== 'raw' && r.oneIn(3)) {
+    const drawn = callStatement(state, (count) => statements(state, count));
+    if (drawn !== undefined) return drawn;
+  }
   const choice = r.below(100);
   if (choice < 38) return alu(state);
   if (choice < 43)
@@ -121,12 +152,12 @@ function statement(state: State): Statement {
         { bits: 32, width: 64 },
       ] as const),
       dst: writable(state),
-      src: r.below(10),
+      src: readable(state),
     };
   if (choice < 47)
     return {
       do: 'swap',
-      ...r.pick([SWAP.le, SWAP.be, SWAP.bswap].map((op) => ({ op }))),
+      op: r.pick([SWAP.le, SWAP.be, SWAP.bswap]),
       bits: r.pick([16, 32, 64] as const),
       dst: writable(state),
     };
@@ -135,42 +166,28 @@ function statement(state: State): Statement {
     const bytes = r.pick(BYTES);
     const signed = bytes < 8 && r.oneIn(3);
     const dst = writable(state);
-    return { do: 'load', bytes, signed, dst, offset: place(state, bytes), via: via(state, dst) };
+    const at = place(state, bytes);
+    return { do: 'load', bytes, signed, dst, ...at, via: via(state, at.base, dst) };
   }
   if (choice < 70) {
     const bytes = r.pick(BYTES);
-    const src = r.oneIn(3) ? undefined : r.below(10);
-    return { do: 'store', bytes, src, imm: edge(r), offset: place(state, bytes), via: via(state, src) };
+    const src = r.oneIn(3) ? undefined : readable(state);
+    const at = place(state, bytes);
+    return { do: 'store', bytes, src, imm: edge(r), ...at, via: via(state, at.base, src) };
   }
-  if (choice < 76) {
-    const bytes = r.pick([4, 8] as const);
-    const op = r.pick(ATOMICS);
-    const fetch = op === ATOMIC.xchg || op === ATOMIC.cmpxchg || r.oneIn(2);
-    const src = op !== ATOMIC.cmpxchg && fetch ? writable(state) : r.below(10);
-    if (op === ATOMIC.cmpxchg && state.locked.has(0)) return alu(state);
-    return {
-      do: 'atomic',
-      op,
-      fetch,
-      zeroExtend: state.options.verifiable === true && op === ATOMIC.cmpxchg && bytes === 4,
-      bytes,
-      src,
-      offset: place({ ...state, options: { ...state.options, verifiable: true } }, bytes),
-      via: via(state, src, op === ATOMIC.cmpxchg ? 0 : undefined),
-    };
-  }
+  if (choice < 76) return atomic(state);
   if (choice < 78) {
     const bytes = r.pick(BYTES);
-    const offset = place({ ...state, options: { ...state.options, verifiable: true } }, bytes);
-    return r.oneIn(2) ? { do: 'acquire', bytes, dst: writable(state), offset } : { do: 'release', bytes, src: r.below(10), offset };
+    const at = atomicPlace(state, bytes);
+    return r.oneIn(2) ? { do: 'acquire', bytes, dst: writable(state), ...at } : { do: 'release', bytes, src: readable(state), ...at };
   }
   if (choice < 89 && state.depth < 3) return branch(state);
   if (choice < 92 && state.depth < 2 && state.loopFactor < 40) return loop(state);
-  if (choice < 95 && state.index < state.last && !lockedCaller(state)) {
-    return { do: 'call', callee: state.index + 1 + r.below(state.last - state.index), after: refills(r) };
-  }
-  if (choice < 99 && state.maps.length > 0 && !lockedCaller(state)) return mapStatement(state);
-  if (choice === 99 && state.depth === 0 && r.oneIn(3)) return { do: 'exitEarly', op: r.pick(CONDS), dst: r.below(10), imm: edge(r) };
+  if (choice < 96) return call(state) ?? alu(state);
+  if (choice < 98 && state.depth === 0 && state.role !== 'loop' && state.role !== 'each' && r.oneIn(4))
+    return { do: 'exitEarly', op: r.pick(CONDS), dst: readable(state), imm: edge(r) };
+  // What the verifier would refuse; rarely, since nothing behind it runs.
+  if (choice === 99 && state.options.verifiable !== true && r.oneIn(6)) return wild(state);
   return alu(state);
 }
 
@@ -178,28 +195,47 @@ function alu(state: State): Statement {
   const { r } = state;
   const op = r.pick(ALU_OPS);
   const width: Width = r.oneIn(2) ? 64 : 32;
-  const src = op === ALU.neg || r.oneIn(2) ? undefined : r.below(10);
+  const src = op === ALU.neg || r.oneIn(2) ? undefined : readable(state);
   let imm = op === ALU.neg ? 0 : edge(r);
   if (src === undefined && SHIFTS.includes(op)) imm = state.options.verifiable === true || !r.oneIn(4) ? r.below(width) : imm;
   if (src === undefined && DIVISIONS.includes(op) && imm === 0 && state.options.verifiable === true) imm = 1;
   return { do: 'alu', op, width, dst: writable(state), src, imm };
 }
 
+function atomic(state: State): Statement {
+  const { r } = state;
+  const bytes = r.pick([4, 8] as const);
+  const op = r.pick(ATOMICS);
+  const fetch = op === ATOMIC.xchg || op === ATOMIC.cmpxchg || r.oneIn(2);
+  const src = op !== ATOMIC.cmpxchg && fetch ? writable(state) : readable(state);
+  if (op === ATOMIC.cmpxchg && state.locked.has(0)) return alu(state);
+  const at = atomicPlace(state, bytes);
+  const zeroExtend = state.options.verifiable === true && op === ATOMIC.cmpxchg && bytes === 4;
+  return { do: 'atomic', op, fetch, zeroExtend, bytes, src, ...at, via: via(state, at.base, src, op === ATOMIC.cmpxchg ? 0 : undefined) };
+}
+
+/** The verifier lets no atomic touch the packet. */
+function atomicPlace(state: State, bytes: number): ReturnType<typeof place> {
+  const { pointers, options } = state;
+  const packets = options.verifiable === true && pointers.some(({ kind }) => kind === 'packet');
+  return place(packets ? { ...state, pointers: [] } : state, bytes, true);
+}
+
 function branch(state: State): Statement {
   const { r } = state;
-  const src = r.oneIn(2) ? undefined : r.below(10);
+  const src = r.oneIn(2) ? undefined : readable(state);
   state.depth++;
-  const then = statements(state, r.below(5));
+  const taken = statements(state, r.below(5));
   const otherwise = statements(state, r.below(4));
   state.depth--;
   return {
     do: 'if',
     op: r.pick(CONDS),
     width: r.oneIn(2) ? 64 : 32,
-    dst: r.below(10),
+    dst: readable(state),
     src,
     imm: edge(r),
-    then,
+    taken,
     otherwise,
     far: r.oneIn(4),
   };
@@ -207,8 +243,9 @@ function branch(state: State): Statement {
 
 function loop(state: State): Statement {
   const { r } = state;
-  // Counters survive calls; two are enough for the nesting allowed.
-  const counter = r.pick([6, 7, 8, 9].filter((register) => !state.locked.has(register)));
+  // Counters survive calls.
+  const counter = freePointer(state, true);
+  if (counter === undefined) return alu(state);
   const times = 1 + r.below(8);
   state.locked.add(counter);
   state.depth++;
@@ -217,64 +254,36 @@ function loop(state: State): Statement {
   state.loopFactor /= times;
   state.depth--;
   state.locked.delete(counter);
-  return { do: 'loop', counter, times, body };
+  return { do: 'loop', counter, times, mayGoto: r.oneIn(6), body };
 }
 
-function mapStatement(state: State): Statement {
-  const { r } = state;
-  const map = r.below(state.maps.length);
-  const key = r.below(state.maps[map]!.maxEntries + 2);
-  const after = refills(r);
-  switch (r.below(3)) {
-    case 0:
-      return { do: 'map', map, key, add: edge(r), after };
-    case 1:
-      return { do: 'mapUpdate', map, key, value: edge(r), flags: r.below(state.options.verifiable === true ? 3 : 4), after };
-    default:
-      return { do: 'mapDelete', map, key, after };
+function call(state: State): Statement | undefined {
+  const { r, role } = state;
+  const hasContext = role === 'main' || role === 'sub';
+  const able = state.callees.filter(
+    (callee) =>
+      (callee.role === 'leaf' || (callee.role === 'sub' && hasContext)) &&
+      callee.frames + 1 < FRAMES &&
+      !(callee.changesPacket && state.pointers.some(({ kind }) => kind === 'packet')) &&
+      callee.cost * state.loopFactor < RUN_COST,
+  );
+  if (able.length === 0 || !mayCall(state)) return undefined;
+  const callee = r.pick(able);
+  state.changesPacket ||= callee.changesPacket;
+  state.frames = Math.max(state.frames, callee.frames);
+  state.cost += callee.cost * state.loopFactor;
+  // The kernel has no callx.
+  if (callee.role === 'leaf' && state.options.verifiable !== true && r.oneIn(3)) {
+    const through = writable(state);
+    if (!isPointer(state, through)) return { do: 'callx', callee: callee.index, through, after: refills(r) };
   }
+  return { do: 'call', callee: callee.index, after: refills(r) };
 }
 
-/** Calls clobber R0 to R5, so a counter must not live there; it never does, but R0 may be locked by nothing else either. */
-function lockedCaller(state: State): boolean {
-  return [...state.locked].some((register) => register <= 5);
-}
-
-function refills(r: Random): number[] {
-  return Array.from({ length: 5 }, () => edge(r));
-}
-
-function writable(state: State): number {
-  for (;;) {
-    const register = state.r.below(10);
-    if (!state.locked.has(register)) return register;
-  }
-}
-
-/** A frame offset of `bytes` bytes inside the words; aligned where the verifier wants it. */
-function place(state: State, bytes: number): number {
+/** The lowest pages, and what lies beyond every window: no engine has memory there. */
+function wild(state: State): Statement {
   const { r } = state;
-  const room = 8 * state.words;
-  const step = state.options.verifiable === true || !r.oneIn(3) ? bytes : 1;
-  return -room + step * r.below(Math.floor((room - bytes) / step) + 1);
-}
-
-/** An address register other than the ones that the access itself uses. */
-function via(state: State, ...busy: readonly (number | undefined)[]): Via | undefined {
-  const { r } = state;
-  if (!r.oneIn(3)) return undefined;
-  const register = writable(state);
-  if (busy.includes(register)) return undefined;
-  return { register, part: -r.below(480), refill: edge(r) };
-}
-
-function edge(r: Random): number {
-  switch (r.below(4)) {
-    case 0:
-      return r.next() | 0;
-    case 1:
-      return r.below(1024) - 512;
-    default:
-      return r.pick(EDGES_32);
-  }
+  const address = r.oneIn(2) ? r.below(0x8000) : -0x1_0000 - 16 * r.below(0x7ff_0000);
+  const offset = address >= 0 ? r.below(0xf000) - 0x8000 : r.below(0x8000) - 0x4000;
+  return { do: 'wild', address, offset, bytes: r.pick(BYTES), write: r.oneIn(2), via: writable(state) };
 }

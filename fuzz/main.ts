@@ -1,101 +1,141 @@
-// Differential fuzzing: generated programs on every engine that this host has, and on the running kernel where it is permitted.
+// Differential fuzzing: generated programs and objects on every engine that this host has, and on the running kernel where it is permitted.
 //
-//   npm run fuzz -- [--seconds N | --count N] [--seed S] [--fuel N] [--kernel]
+//   npm run fuzz -- [--seconds N | --count N] [--seed S] [--engine NAME]... [--only bare|objects] [--kernel] [--stats]
 //
-// Compared: R0, the memory after, the reason and slot of a stop; with --kernel the 32 bits that its test run gives, for programs that
-// its verifier takes. A difference is made small and printed as a filetest; the exit status is 1.
+// 32 seeds are bare programs, the next 32 objects with the same maps, and so on. Compared of bare programs: R0, the memory
+// after, fuel left, the reason and slot of a stop; of objects also packet, context, events, and every byte of the maps; with --kernel R0,
+// packet and the contents of the maps, for programs that its verifier takes. A difference is made small and printed as a filetest; the exit
+// status is 1. --stats runs nothing: it says what the seeds draw.
 import { parseArgs } from 'node:util';
-import { print } from '../src/asm/print.ts';
-import { createProgram, type Program } from '../src/program/program.ts';
-import { ENGINES, type Outcome, type TestEngine } from '../test/support/engines.ts';
-import { type Kernel, openKernel, PROG_TYPE } from '../test/support/kernel-bpf.ts';
+import { Comparer, type Comparison, OBJECT_FUEL } from './compare.ts';
+import type { GenerateOptions } from './draw.ts';
 import { generate } from './generate.ts';
-import { assemble, type GeneratedProgram, minimise } from './program.ts';
+import { compareWithKernel, type KernelTally, openComparison } from './kernel.ts';
+import { minimise, minimiseObject } from './minimise.ts';
+import { GROUP, generateObject } from './objects.ts';
+import { reportObject, reportProgram } from './report.ts';
+import { Stats } from './stats.ts';
+import type { GeneratedObject, GeneratedProgram } from './tree.ts';
+import { leavesFunctions } from './walk.ts';
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string' },
     count: { type: 'string' },
     seed: { type: 'string', default: '1' },
-    fuel: { type: 'string', default: '1000000' },
+    engine: { type: 'string', multiple: true },
+    only: { type: 'string' },
     kernel: { type: 'boolean', default: false },
+    stats: { type: 'boolean', default: false },
   },
 });
+const MAX_DIFFERENCES = 10;
+const FUEL = 1_000_000;
+/** A bare program as an object. */
+const ALONE = { maps: [], elements: [], runs: [{ packet: new Uint8Array(64) }] } as const;
+
 const firstSeed = Number(values.seed);
 const limit = values.count === undefined ? Number.POSITIVE_INFINITY : Number(values.count);
 const seconds = values.seconds === undefined ? (values.count === undefined ? 10 : Number.POSITIVE_INFINITY) : Number(values.seconds);
-const engines = ENGINES.filter(({ missing }) => missing === undefined);
-for (const { name, missing } of ENGINES) if (missing !== undefined) console.error(`without ${name}: ${missing}`);
-const kernel = values.kernel ? await openKernel() : undefined;
-if (typeof kernel === 'string') console.error(`without the kernel: ${kernel}`);
+const comparer = new Comparer(values.engine);
+const kernel = values.kernel ? await openComparison() : undefined;
+if (typeof kernel === 'string') {
+  console.error(`without the kernel: ${kernel}`);
+  process.exitCode = 1;
+}
+const isObject = (seed: number): boolean => (values.only === undefined ? Math.floor(seed / GROUP) % 2 === 1 : values.only === 'objects');
+const options = (seed: number): GenerateOptions => ({
+  verifiable: kernel !== undefined,
+  statements: isObject(seed) ? 4 + (seed % 23) : 6 + (seed % 40),
+});
+const tally: KernelTally = { accepted: 0, refused: 0, reasons: new Map() };
 
-const memory = Uint8Array.from({ length: 64 }, (_, i) => (i * 37) & 0xff);
 const started = performance.now();
 let count = 0;
-let accepted = 0;
+let objects = 0;
 let stops = 0;
 let differences = 0;
-for (; count < limit && performance.now() - started < seconds * 1000; count++) {
-  const generated = generate(firstSeed + count, { verifiable: kernel !== undefined, statements: 6 + (count % 40) });
+
+if (values.stats) stats();
+else run();
+
+function run(): void {
+  let seed = firstSeed;
+  while (count < limit && differences < MAX_DIFFERENCES && performance.now() - started < seconds * 1000) {
+    const end = Math.min((Math.floor(seed / GROUP) + 1) * GROUP, firstSeed + limit);
+    const seeds = Array.from({ length: end - seed }, (_, i) => seed + i);
+    if (isObject(seed)) runObjects(seeds);
+    else for (const one of seeds) runProgram(one);
+    count += seeds.length;
+    seed = end;
+  }
+  const elapsed = (performance.now() - started) / 1000;
+  const { accepted, refused } = tally;
+  const kernelText = accepted + refused > 0 ? `; kernel: ${accepted} accepted, ${refused} refused` : '';
+  console.log(
+    `seeds ${firstSeed} to ${seed - 1} on ${comparer.names.join(', ')}: ${objects} of them objects, ${stops} stopped${kernelText}; ` +
+      `${elapsed.toFixed(0)} s, ${Math.round(count / elapsed)}/s`,
+  );
+  const common = [...tally.reasons].sort((a, b) => b[1] - a[1]).slice(0, 8); // biome-ignore format: short
+  for (const [reason, times] of common) console.log(`  refused ${times} times: ${reason}`);
+  console.log(`${count - differences} passed, ${differences} failed`);
+  if (differences > 0) process.exitCode = 1;
+}
+
+function noted({ reference, difference }: Comparison): string | undefined {
+  if (reference.startsWith('stop')) stops++;
+  return difference;
+}
+
+function runProgram(seed: number): void {
+  const generated = generate(seed, options(seed));
   // Little fuel makes some programs stop in the middle: all engines must stop at the same slot.
-  const fuel = count % 4 === 0 ? 1 + (count % 997) : Number(values.fuel);
-  const why = difference(generated, fuel, true);
-  if (why === undefined) continue;
+  const fuel = seed % 4 === 0 ? 1 + (seed % 997) : FUEL;
+  const compare = (candidate: GeneratedProgram, counts?: KernelTally): string | undefined => {
+    const comparison = comparer.program(candidate, fuel);
+    const found = counts === undefined ? comparison.difference : noted(comparison);
+    if (found !== undefined || typeof kernel !== 'object' || fuel !== FUEL) return found;
+    return compareWithKernel(kernel, { ...ALONE, seed, programs: [candidate] }, counts);
+  };
+  if (compare(generated, tally) === undefined) return;
   differences++;
-  const small = minimise(generated, (candidate) => difference(candidate, fuel, false) !== undefined);
-  report(small, fuel);
-  if (differences === 10) break;
-}
-const rate = Math.round(count / ((performance.now() - started) / 1000));
-const kernelText = typeof kernel === 'object' ? `, ${accepted} accepted by the kernel` : '';
-console.log(
-  `seeds ${firstSeed} to ${firstSeed + count - 1} on ${engines.map(({ name }) => name).join(', ')}: ${stops} stopped${kernelText}; ${rate}/s`,
-);
-console.log(`${count - differences} passed, ${differences} failed`);
-process.exitCode = differences === 0 ? 0 : 1;
-
-/** What differs, in words; undefined: nothing. */
-function difference(generated: GeneratedProgram, fuel: number, counts: boolean): string | undefined {
-  const bytes = assemble(generated);
-  const program = createProgram({ name: 'fuzz', bytes });
-  const outcomes = engines.map((engine) => [engine.name, outcomeOf(engine, program, fuel)] as const);
-  const [firstName, first] = outcomes[0]!;
-  if (counts && first.startsWith('stop')) stops++;
-  for (const [name, outcome] of outcomes.slice(1)) if (outcome !== first) return `${firstName}: ${first}\n${name}: ${outcome}`;
-  if (typeof kernel !== 'object' || !first.startsWith('exit')) return undefined;
-  const theirs = kernelResult(kernel, bytes);
-  if (theirs === undefined) return undefined;
-  if (counts) accepted++;
-  const ours = Number(BigInt(first.split(' ')[1]!) & 0xffffffffn);
-  return theirs === ours ? undefined : `${firstName}: 0x${ours.toString(16)}\nkernel: 0x${theirs.toString(16)}`;
+  const small = minimise(generated, (candidate) => compare(candidate) !== undefined);
+  console.log(reportProgram(small, fuel, compare(small) ?? ''));
 }
 
-function outcomeOf(engine: TestEngine, program: Program, fuel: number): string {
-  try {
-    return describe(engine.run(program, memory, fuel));
-  } catch (error) {
-    return `threw ${(error as Error).message}`;
+function objectFuel(object: GeneratedObject): number {
+  return object.seed % 4 === 0 && !leavesFunctions(object) ? 1 + (object.seed % 1499) : OBJECT_FUEL;
+}
+
+function runObjects(seeds: readonly number[]): void {
+  const drawn = seeds.map((seed) => generateObject(seed, options(seed)));
+  objects += drawn.length;
+  const found = comparer.objects(drawn, objectFuel).map(noted);
+  for (const [i, object] of drawn.entries()) {
+    const fuel = objectFuel(object);
+    let difference = found[i];
+    if (difference === undefined && typeof kernel === 'object' && fuel === OBJECT_FUEL)
+      difference = compareWithKernel(kernel, object, tally);
+    if (difference === undefined) continue;
+    differences++;
+    const compare = (candidate: GeneratedObject): string | undefined =>
+      comparer.objects([candidate], () => fuel)[0]!.difference ??
+      (typeof kernel === 'object' && fuel === OBJECT_FUEL ? compareWithKernel(kernel, candidate) : undefined);
+    if (compare(object) === undefined) {
+      console.log(`# seed ${object.seed}: only together with seeds ${seeds[0]} to ${seeds.at(-1)}\n${difference}`);
+      continue;
+    }
+    const small = minimiseObject(object, (candidate) => compare(candidate) !== undefined);
+    console.log(reportObject(small, fuel, compare(small) ?? ''));
   }
 }
 
-function describe(outcome: Outcome): string {
-  if (outcome.kind === 'stop') return `stop ${outcome.reason} ${outcome.slot}`;
-  return `exit 0x${outcome.r0.toString(16)} fuel ${outcome.fuelLeft} memory ${Buffer.from(outcome.memory).toString('hex')}`;
-}
-
-function kernelResult(oracle: Kernel, bytes: Uint8Array): number | undefined {
-  const loaded = oracle.load({ type: PROG_TYPE.xdp, bytes });
-  if (!('fd' in loaded)) return undefined;
-  try {
-    return oracle.testRun(loaded.fd, new Uint8Array(64)).retval;
-  } finally {
-    oracle.close(loaded.fd);
+function stats(): void {
+  const drawn = new Stats();
+  const last = Number.isFinite(limit) ? limit : 1000;
+  for (let seed = firstSeed; seed < firstSeed + last; seed++) {
+    if (!isObject(seed)) drawn.add(generate(seed, options(seed)));
+    else for (const program of generateObject(seed, options(seed)).programs) drawn.add(program);
   }
-}
-
-function report(generated: GeneratedProgram, fuel: number): void {
-  const program = createProgram({ name: 'fuzz', bytes: assemble(generated) });
-  const comment = (difference(generated, fuel, false) ?? '').split('\n').map((line) => `# ${line.slice(0, 200)}`);
-  const names = new Map(program.subprograms.slice(1).map(({ name, start }) => [start, name]));
-  console.log(`# seed ${generated.seed}\n${comment.join('\n')}\n-- fuel ${fuel}\n-- asm\n${print(program.code, names)}`);
+  console.log(drawn.text());
 }

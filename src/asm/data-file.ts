@@ -1,5 +1,5 @@
 // The test format of bpf_conformance: sections of program text, input memory and expected result. `#` starts a comment; a line
-// `-- name` starts a section. Ours adds sections that begin with `-- test`, `-- fuel`, `-- engines` and `-- expect`.
+// `-- name` starts a section. Ours adds sections of its own (`-- test`, `-- fuel`, `-- map`, ...): test/support.
 import { BpfError } from '../util/error.ts';
 import { type AssemblyLine, parse } from './parse.ts';
 
@@ -36,7 +36,7 @@ export interface DataProgram {
 
 /** In the order in which bpf_conformance looks for them in a `--` line. */
 const UPSTREAM_NAMES = ['asm', 'result', 'mem', 'raw', 'no register offset', 'c', 'error'] as const;
-const OWN_NAMES = /^(expect\s+\S+|test|fuel|engines)\b/;
+const OWN_NAMES = /^(expect\s+\S+|test|fuel|engines|type|map|program|element|run)\b/;
 
 export function parseDataFile(text: string, path: string): DataFile {
   const sections = splitSections(text, path);

@@ -9,8 +9,8 @@ import type { BpfMap } from './maps.ts';
 /** What a helper gives back goes to R0, as 64 bits. */
 export type Implementation = (caller: Caller, home: Home) => bigint | number;
 
-export const ERRNO = { ENOENT: -2, E2BIG: -7, EAGAIN: -11, EFAULT: -14, EBUSY: -16, EINVAL: -22, ENOTSUPP: -524 } as const;
-const { E2BIG, EFAULT, EINVAL } = ERRNO;
+export const ERRNO = { ENOENT: -2, E2BIG: -7, EAGAIN: -11, EFAULT: -14, EBUSY: -16, EINVAL: -22, ERANGE: -34, ENOTSUPP: -524 } as const;
+const { E2BIG, EFAULT, EINVAL, ERANGE } = ERRNO;
 
 /** An argument that the kernel takes as u32. */
 export function u32(caller: Caller, argument: number): number {
@@ -35,15 +35,23 @@ export function mapOf(caller: Caller, home: Home, argument: number): BpfMap {
   return map;
 }
 
-/** bpf_probe_read_*: a pointer into the window's live memory gives its bytes, anything else -EFAULT and zeros. [DESIGN 2.1] */
-function probeRead(caller: Caller, home: Home): number {
+/** Kernel addresses begin here. [Linux arch/x86/mm/maccess.c] */
+const KERNEL_SPACE = 0xffff_8000_0000_0000n;
+
+/** What a read of an address gives that is none: the kernel's readers refuse what cannot be the kernel's with an error of its own. */
+function badAddress(caller: Caller, ofKernel: boolean): number {
+  return ofKernel && caller.registers[3]! < KERNEL_SPACE ? ERANGE : EFAULT;
+}
+
+/** bpf_probe_read_*: a pointer into the window's live memory gives its bytes, anything else a negative errno and zeros. [DESIGN 2.1] */
+function probeRead(caller: Caller, home: Home, ofKernel = false): number {
   const size = u32(caller, 2);
   const out = bytesAt(caller, 1, size, true);
   const source = caller.registers[3]!;
   if (source > 0xffff_ffffn || !home.regions.find(Number(source), size, false, false)) {
     if (!(source <= 0xffff_ffffn && inStack(Number(source), size))) {
       out.fill(0);
-      return EFAULT;
+      return badAddress(caller, ofKernel);
     }
   }
   out.set(caller.window.read(Number(source), size));
@@ -54,7 +62,7 @@ function inStack(pointer: number, size: number): boolean {
   return pointer >= PLACE.stackBottom && pointer + size <= PLACE.stackTop;
 }
 
-function probeReadString(caller: Caller, home: Home): number {
+function probeReadString(caller: Caller, home: Home, ofKernel = false): number {
   const size = u32(caller, 2);
   const out = bytesAt(caller, 1, size, true);
   const source = caller.registers[3]!;
@@ -62,7 +70,7 @@ function probeReadString(caller: Caller, home: Home): number {
   const pointer = Number(source);
   if (source > 0xffff_ffffn || !(home.regions.find(pointer, 1, false, false) || inStack(pointer, 1))) {
     out.fill(0);
-    return EFAULT;
+    return badAddress(caller, ofKernel);
   }
   const text = caller.window.string(pointer, size - 1);
   out.set(text);
@@ -109,7 +117,7 @@ function parseNumber(caller: Caller, signed: boolean): number {
   const digits = (base === 16 ? /^[0-9a-fA-F]+/ : base === 8 ? /^[0-7]+/ : /^[0-9]+/).exec(text.slice(at))?.[0];
   if (digits === undefined) return EINVAL;
   const value = BigInt(base === 16 ? `0x${digits}` : base === 8 ? `0o${digits}` : digits) * (negative ? -1n : 1n);
-  if (signed ? BigInt.asIntN(64, value) !== value : BigInt.asUintN(64, value) !== value) return -34;
+  if (signed ? BigInt.asIntN(64, value) !== value : BigInt.asUintN(64, value) !== value) return ERANGE;
   caller.window.setU64(out, BigInt.asUintN(64, value));
   return at + digits.length;
 }
@@ -168,7 +176,7 @@ const CURRENT = { pid: 1, tgid: 1, uid: 0, gid: 0, comm: 'bpfjit' } as const;
 
 /** Helpers by id. */
 export const COMMON_HELPERS: Readonly<Record<number, Implementation>> = {
-  4: probeRead,
+  4: (caller, home) => probeRead(caller, home),
   5: (_, home) => home.clock.now(),
   6: (caller, home) => {
     const format = bytesAt(caller, 1, u32(caller, 2));
@@ -186,19 +194,19 @@ export const COMMON_HELPERS: Readonly<Record<number, Implementation>> = {
   },
   35: () => 0,
   42: () => 0,
-  45: probeReadString,
+  45: (caller, home) => probeReadString(caller, home),
   80: () => 1,
   93: () => 0,
   94: () => 0,
   105: (caller) => parseNumber(caller, true),
   106: (caller) => parseNumber(caller, false),
-  112: probeRead,
-  113: probeRead,
-  114: probeReadString,
-  115: probeReadString,
+  112: (caller, home) => probeRead(caller, home),
+  113: (caller, home) => probeRead(caller, home, true),
+  114: (caller, home) => probeReadString(caller, home),
+  115: (caller, home) => probeReadString(caller, home, true),
   118: (_, home) => home.clock.now() / 4_000_000n,
   125: (_, home) => home.clock.now(),
-  148: probeRead,
+  148: (caller, home) => probeRead(caller, home),
   160: (_, home) => home.clock.now(),
   164: forEachElement,
   165: (caller) => {

@@ -543,8 +543,9 @@ function addressOf(image: Image): number {
 /** The slot whose code has the pc in it, or called the routine that has. */
 function slotOf(image: Image, stop: StopState): number {
   const base = addressOf(image);
-  // A return address is behind its call.
-  const places = stop.reason === STOP.fault ? [stop.pc, ...(stop.returns ?? []).map((address) => address - 1)] : [stop.pc - 1];
+  // A return address is behind its call: that of a helper, too, which says itself why it stops the program.
+  const isFault = stop.reason === STOP.fault && stop.thrown === undefined;
+  const places = isFault ? [stop.pc, ...(stop.returns ?? []).map((address) => address - 1)] : [stop.pc - 1];
   const inside = places.find((address) => address >= base && address < base + image.size);
   return inside === undefined ? -1 : slotAt(image, inside - base);
 }

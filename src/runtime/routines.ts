@@ -49,6 +49,12 @@ export class Routines {
     this.interpreter = new Interpreter({ program: routineProgram(), window, regions, links: noLinks, privileged: true });
     // Keys and values lie there; programs themselves are held to their live frames by the interpreter.
     regions.add({ name: "the program's stack", start: PLACE.stackBottom, end: PLACE.stackTop, privileged: true });
+    regions.add({
+      name: 'the stack of programs that functions tail-call',
+      start: PLACE.deepStackBottom,
+      end: PLACE.deepStackTop,
+      privileged: true,
+    });
     regions.add({ name: 'the scratch area', start: PLACE.scratch, end: PLACE.scratchEnd, privileged: true });
     regions.add({ name: 'the globals of routines', start: PLACE.globals, end: PLACE.globalsEnd, privileged: true });
   }

@@ -1,12 +1,11 @@
 // The engines that filetests run on. An engine takes a raw program (R1 = memory, R2 = its length) and says what came of it.
 import { FIRST_HANDLE } from '../../src/interpreter/machine.ts';
-import type { CompileOptions } from '../../src/jit/target.ts';
 import type { Program } from '../../src/program/program.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { Window } from '../../src/window/window.ts';
 import { simulate, VARIANTS } from './arm64-sim.ts';
 import { machine, runState } from './machine.ts';
-import { nativeEngines, TARGETS } from './native.ts';
+import { NATIVE_VARIANTS, nativeEngines, TARGETS } from './native.ts';
 
 export type Outcome =
   | { readonly kind: 'exit'; readonly r0: bigint; readonly memory: Uint8Array; readonly fuelLeft: number }
@@ -64,11 +63,6 @@ const simulators = Object.entries(VARIANTS).map(
   }),
 );
 
-/** What this machine runs itself. */
-const NATIVE_VARIANTS: Readonly<Record<string, Readonly<Record<string, CompileOptions>>>> = {
-  arm64: { arm64: {}, 'arm64-v8.0': { lse: false }, 'arm64-hardened': { bti: true, pac: true } },
-  x64: { x64: {}, 'x64-baseline': { cpu: new Set() } },
-};
 const natives = (await Promise.all(TARGETS.map((target) => nativeEngines(target, HELPERS, NATIVE_VARIANTS[target.name]!)))).flat();
 
 export const ENGINES: readonly TestEngine[] = [interpreter, ...simulators, ...natives];

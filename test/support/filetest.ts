@@ -12,6 +12,8 @@
 //   -- expect stop          reason and slot: `fuel slot 3`
 //   -- expect NAME          what the listing of that name says, see LISTINGS
 //
+// Files with maps or several programs: object-filetest.ts.
+//
 // A run goes through every engine, and all must agree before anything is compared. BLESS=1 rewrites `expect` sections, and nothing else.
 import { type DataFile, parseDataFile, type Section } from '../../src/asm/data-file.ts';
 import { print } from '../../src/asm/print.ts';
@@ -20,6 +22,7 @@ import { createProgram, type Program } from '../../src/program/program.ts';
 import { toHex } from '../../src/util/bytes.ts';
 import { BpfError } from '../../src/util/error.ts';
 import { ENGINES, type Outcome, type TestEngine } from './engines.ts';
+import { isObjectTest, runObjectTest } from './object-filetest.ts';
 
 export interface Filetest {
   readonly data: DataFile;
@@ -102,6 +105,10 @@ function outcomeOf(filetest: Filetest, engines: readonly TestEngine[]): Actual {
     actual.sections.set(`expect ${name}`, text);
     actual.required.add(`expect ${name}`);
   };
+  if (isObjectTest(filetest.data)) {
+    runObjects(filetest, actual, need);
+    return actual;
+  }
   const program = tryCreate(filetest.data);
   if (typeof program === 'string') {
     need('error', program);
@@ -116,6 +123,37 @@ function outcomeOf(filetest: Filetest, engines: readonly TestEngine[]): Actual {
   }
   if (filetest.commands.includes('run')) run(filetest, program, engines, actual, need);
   return actual;
+}
+
+function runObjects({ data, fuel, engines }: Filetest, actual: Actual, need: (name: string, text: string) => void): void {
+  const ended = orRefusal(() => runObjectTest(data, fuel, engines));
+  if (typeof ended === 'string') {
+    need('error', ended);
+    return;
+  }
+  const { problems, runs, maps } = ended;
+  actual.problems.push(...problems);
+  if (runs.length > 1)
+    need(
+      'runs',
+      runs
+        .slice(0, -1)
+        .map((one) => (one.kind === 'stop' ? one.what : `0x${one.r0.toString(16)}`))
+        .join('\n'),
+    );
+  const last = runs.at(-1)!;
+  if (last.kind === 'stop') need('stop', last.what);
+  else {
+    checkResult(data, last.r0, actual);
+    actual.sections.set('expect packet', toHex(last.packet, ' '));
+    if (last.events !== '') need('events', last.events);
+  }
+  actual.sections.set('expect maps', maps);
+}
+
+function checkResult({ result }: DataFile, r0: bigint, { problems }: Actual): void {
+  if (result === undefined) problems.push(`no -- result, and the program gave 0x${r0.toString(16)}`);
+  else if (result !== r0) problems.push(`result 0x${r0.toString(16)}, expected 0x${result.toString(16)}`);
 }
 
 function run(
@@ -141,8 +179,7 @@ function run(
     if (data.result !== undefined) actual.problems.push(`stopped: ${describe(outcome)}`);
     return;
   }
-  if (data.result === undefined) actual.problems.push(`no -- result, and the program gave 0x${outcome.r0.toString(16)}`);
-  else if (data.result !== outcome.r0) actual.problems.push(`result 0x${outcome.r0.toString(16)}, expected 0x${data.result.toString(16)}`);
+  checkResult(data, outcome.r0, actual);
   actual.sections.set('expect memory', toHex(outcome.memory, ' '));
   if (toHex(outcome.memory) !== toHex(data.memory)) actual.required.add('expect memory');
   const costs = [...program.fuelCost.entries()].filter(([, cost]) => cost > 0).map(([slot, cost]) => `slot ${slot}: ${cost}`);
@@ -150,10 +187,17 @@ function run(
 }
 
 function tryCreate(data: DataFile): Program | string {
-  try {
+  return orRefusal(() => {
     const { bytes, lines, subprograms, maps } = data.program();
     const shapes = maps.map((name) => ({ name, type: 2, keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 }));
     return createProgram({ name: 'test', bytes, lines, subprograms, maps: shapes });
+  });
+}
+
+/** Code and place of a refusal, as text. */
+function orRefusal<T>(make: () => T): T | string {
+  try {
+    return make();
   } catch (error) {
     if (!(error instanceof BpfError)) throw error;
     const { position } = error;

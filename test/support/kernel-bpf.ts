@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 
 const SYS_BPF = { x64: 321, arm64: 280 } as const;
-const CMD = { mapCreate: 0, mapLookup: 1, mapUpdate: 2, mapGetNext: 4, progLoad: 5, progTestRun: 10 } as const;
+const CMD = { mapCreate: 0, mapLookup: 1, mapUpdate: 2, mapNextKey: 4, progLoad: 5, progTestRun: 10, btfLoad: 18, mapPop: 21 } as const;
 export const PROG_TYPE = { socketFilter: 1, schedCls: 3, xdp: 6 } as const;
 export const MAP_TYPE = { hash: 1, array: 2, progArray: 3 } as const;
 const LOG_BYTES = 1 << 20;
@@ -14,6 +14,8 @@ export interface LoadOptions {
   readonly bytes: Uint8Array;
   readonly expectedAttachType?: number;
   readonly anyAlignment?: boolean;
+  /** What the kernel must know of functions before it takes their addresses: BTF, and the type of the function at each slot. */
+  readonly functions?: { readonly btf: number; readonly types: readonly (readonly [slot: number, type: number])[] };
   /** The verifier's words at level 1; costs time. */
   readonly log?: boolean;
 }
@@ -30,9 +32,15 @@ export interface Kernel {
   mapCreate(type: number, keySize: number, valueSize: number, maxEntries: number, flags?: number): number;
   mapUpdate(fd: number, key: Uint8Array, value: Uint8Array): void;
   mapLookup(fd: number, key: Uint8Array, valueSize: number): Uint8Array | undefined;
+  mapKeys(fd: number, keySize: number): Uint8Array[];
+  /** The next element of a queue or stack, taken out; undefined: there is none. */
+  mapPop(fd: number, valueSize: number): Uint8Array | undefined;
+  btfLoad(bytes: Uint8Array): number;
   load(options: LoadOptions): LoadResult;
   testRun(fd: number, data: Uint8Array, repeat?: number): TestRun;
   close(fd: number): void;
+  /** This thread stays on that CPU: test runs are there, too. False: it may not. */
+  pin(cpu: number): boolean;
 }
 
 /** The kernel, or a sentence that says why it cannot be asked. */
@@ -49,6 +57,7 @@ export async function openKernel(): Promise<Kernel | string> {
   const libc = koffi.load('libc.so.6');
   const syscall = libc.func('long syscall(long, int, void *, unsigned int)');
   const closeFd = libc.func('int close(int)');
+  const setAffinity = libc.func('int sched_setaffinity(int, size_t, void *)');
   const address = (bytes: Uint8Array): bigint => BigInt(koffi.address(bytes) as bigint | number);
   const attr = new Uint8Array(160);
   const view = new DataView(attr.buffer);
@@ -79,7 +88,34 @@ export async function openKernel(): Promise<Kernel | string> {
       view.setBigUint64(16, address(value), true);
       return bpf(CMD.mapLookup) < 0 ? undefined : value.slice(0, valueSize);
     },
-    load({ type, bytes, expectedAttachType = 0, anyAlignment = false, log = false }) {
+    mapKeys(fd, keySize) {
+      const keys: Uint8Array[] = [];
+      const next = new Uint8Array(Math.max(keySize, 64));
+      for (let key: Uint8Array | undefined; ; key = keys.at(-1)) {
+        attr.fill(0);
+        view.setUint32(0, fd, true);
+        view.setBigUint64(8, key === undefined ? 0n : address(key), true);
+        view.setBigUint64(16, address(next), true);
+        if (bpf(CMD.mapNextKey) < 0) return keys;
+        keys.push(next.slice(0, keySize));
+      }
+    },
+    mapPop(fd, valueSize) {
+      const value = new Uint8Array(Math.max(valueSize, 64));
+      attr.fill(0);
+      view.setUint32(0, fd, true);
+      view.setBigUint64(16, address(value), true);
+      return bpf(CMD.mapPop) < 0 ? undefined : value.slice(0, valueSize);
+    },
+    btfLoad(bytes) {
+      attr.fill(0);
+      view.setBigUint64(0, address(bytes), true);
+      view.setUint32(16, bytes.length, true);
+      const fd = bpf(CMD.btfLoad);
+      if (fd < 0) throw new Error(`BPF_BTF_LOAD: errno ${koffi.errno()}`);
+      return fd;
+    },
+    load({ type, bytes, expectedAttachType = 0, anyAlignment = false, functions, log = false }) {
       const license = new TextEncoder().encode('GPL\0'.padEnd(64, '\0'));
       const logBytes = log ? new Uint8Array(LOG_BYTES) : undefined;
       attr.fill(0);
@@ -94,6 +130,13 @@ export async function openKernel(): Promise<Kernel | string> {
       }
       view.setUint32(44, anyAlignment ? F_ANY_ALIGNMENT : 0, true);
       view.setUint32(68, expectedAttachType, true);
+      const functionInfo = Uint32Array.from(functions?.types.flat() ?? []);
+      if (functions !== undefined) {
+        view.setUint32(72, functions.btf, true);
+        view.setUint32(76, 8, true);
+        view.setBigUint64(80, address(new Uint8Array(functionInfo.buffer)), true);
+        view.setUint32(88, functions.types.length, true);
+      }
       const fd = bpf(CMD.progLoad);
       if (fd >= 0) return { fd };
       const errno = koffi.errno();
@@ -114,6 +157,11 @@ export async function openKernel(): Promise<Kernel | string> {
     },
     close(fd) {
       closeFd(fd);
+    },
+    pin(cpu) {
+      const mask = new Uint8Array(128);
+      mask[cpu >> 3] = 1 << (cpu & 7);
+      return setAffinity(0, mask.length, mask) === 0;
     },
   };
 

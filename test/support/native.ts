@@ -17,6 +17,12 @@ import { forced } from './forced.ts';
 /** The compilers there are. */
 export const TARGETS: readonly Target[] = TARGET_NAMES.map((name) => findTarget(name)!);
 
+/** Code variants of what this machine runs itself. */
+export const NATIVE_VARIANTS: Readonly<Record<string, Readonly<Record<string, CompileOptions>>>> = {
+  arm64: { arm64: {}, 'arm64-v8.0': { lse: false }, 'arm64-hardened': { bti: true, pac: true } },
+  x64: { x64: {}, 'x64-baseline': { cpu: new Set() } },
+};
+
 type Helper = (r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint) => bigint;
 
 const REASONS = Object.fromEntries(Object.entries(STOP).map(([name, number]) => [number, name]));

@@ -84,12 +84,15 @@ PART s64 array_update(struct map *m, u64 key, u64 value, u64 flags)
 {
 	u32 index = *AT(u32, key);
 	u64 to;
-	if (flags > EXIST)
+	if ((m->cpu_stride ? flags : flags & ~LOCK) > EXIST)
 		return -EINVAL;
 	if (index >= m->max_entries)
 		return -E2BIG;
-	if (flags == NOEXIST)
+	if (flags & NOEXIST)
 		return -EEXIST;
+	/* No value has a lock to take. */
+	if (flags & LOCK)
+		return -EINVAL;
 	to = (u64)m->storage + (u64)index * m->stride;
 	if (m->cpu_stride)
 		to += (u64)GLOBALS->cpu * m->cpu_stride;

@@ -1,0 +1,43 @@
+// A failing program as something a person can run: a filetest.
+import { print } from '../src/asm/print.ts';
+import { createProgram } from '../src/program/program.ts';
+import { mapTypeName } from '../src/spec/maps.ts';
+import { toHex } from '../src/util/bytes.ts';
+import { assemble } from './assemble.ts';
+import { MEMORY } from './compare.ts';
+import type { GeneratedMap, GeneratedObject, GeneratedProgram } from './tree.ts';
+
+const WIDTH = 200;
+
+function comment(seed: number, difference: string): string {
+  const lines = difference.split('\n').map((line) => `# ${line.slice(0, WIDTH)}`);
+  return [`# seed ${seed}`, ...lines].join('\n');
+}
+
+function text(program: GeneratedProgram): string {
+  const { code, subprograms } = createProgram({ name: 'fuzz', bytes: assemble(program), maps: program.maps });
+  const names = new Map(subprograms.slice(1).map(({ start }, i) => [start, `function${i + 1}`]));
+  return print(code, names, program.maps.map(({ name }) => name)); // biome-ignore format: short
+}
+
+export function reportProgram(program: GeneratedProgram, fuel: number, difference: string): string {
+  return `${comment(program.seed, difference)}\n-- fuel ${fuel}\n-- mem\n${toHex(MEMORY, ' ')}\n-- asm\n${text(program)}`;
+}
+
+function mapLine({ name, type, keySize, valueSize, maxEntries, flags }: GeneratedMap): string {
+  return `-- map ${name} ${mapTypeName(type)} ${keySize} ${valueSize} ${maxEntries}${flags === 0 ? '' : ` 0x${flags.toString(16)}`}`;
+}
+
+export function reportObject(object: GeneratedObject, fuel: number, difference: string): string {
+  const { maps, programs, elements, runs } = object;
+  return [
+    comment(object.seed, difference),
+    `-- type ${programs[0]!.type}`,
+    `-- fuel ${fuel}`,
+    ...maps.map(mapLine),
+    ...elements.map(({ map, index, program }) => `-- element ${maps[map]!.name} ${index} p${program}`),
+    ...programs.map((program, i) => `-- program p${i}\n${text(program).trimEnd()}`),
+    ...runs.map(({ packet, ctx = {} }) => `-- run ${Object.entries(ctx).map(([name, value]) => `${name}=${value}`).join(' ')}\n${toHex(packet, ' ')}`), // biome-ignore format: long
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,115 @@
+// The engines that whole objects run on: programs, maps, packets and contexts through the runtime, in each code variant.
+import { arm64 } from '../../src/jit/arm64/target.ts';
+import type { CompileOptions } from '../../src/jit/target.ts';
+import { findTarget } from '../../src/jit/targets.ts';
+import { nativeHost } from '../../src/node.ts';
+import type { Engine } from '../../src/runtime/engine.ts';
+import type { Host } from '../../src/runtime/host.ts';
+import { interpreter } from '../../src/runtime/interpreter-engine.ts';
+import { jitEngine } from '../../src/runtime/jit-engine.ts';
+import type { LoadedObject } from '../../src/runtime/object.ts';
+import type { RunOptions } from '../../src/runtime/options.ts';
+import { simulatedHost } from '../../src/runtime/simulated-host.ts';
+import { toHex } from '../../src/util/bytes.ts';
+import { BpfError } from '../../src/util/error.ts';
+import { BpfStopped } from '../../src/util/stopped.ts';
+import { VARIANTS } from './arm64-sim.ts';
+import { forced } from './forced.ts';
+import { NATIVE_VARIANTS } from './native.ts';
+
+export interface ObjectEngine {
+  readonly name: string;
+  readonly engine: Engine;
+  /** For windows that it accepts. */
+  readonly host: Host | undefined;
+  /** The code of another engine here, with other options. */
+  readonly isVariant: boolean;
+}
+
+const { host } = await nativeHost();
+
+export const OBJECT_ENGINES: readonly ObjectEngine[] = [
+  { name: 'interpreter', engine: interpreter, host: undefined, isVariant: false },
+  // Where arm64 is emulated itself the simulator is slow, and of no use where it is not.
+  ...(process.arch === 'arm64'
+    ? []
+    : Object.entries(VARIANTS).map(([name, options], i) => ({
+        name,
+        engine: jitEngine(name, arm64, simulatedHost(), { ...forced, ...options }),
+        host: undefined,
+        isVariant: i > 0,
+      }))),
+  ...(host === undefined ? [] : nativeEngines(host)),
+];
+
+function nativeEngines(native: Host): ObjectEngine[] {
+  const target = findTarget(native.target)!;
+  return Object.entries<CompileOptions>(NATIVE_VARIANTS[native.target]!).map(([name, options], i) => ({
+    name,
+    engine: jitEngine(name, target, native, { ...forced, ...options }),
+    host: native,
+    isVariant: i > 0,
+  }));
+}
+
+/** Fields that hold addresses: engines allocate for themselves. */
+const POINTERS: ReadonlySet<string> = new Set(['data', 'data_end', 'data_meta', 'sk', 'flow_keys']);
+
+/** What one run showed; maps are not in it. */
+export type ObjectRun =
+  | {
+      readonly kind: 'exit';
+      readonly r0: bigint;
+      readonly fuelUsed: number;
+      /** Metadata, then the packet. */
+      readonly packet: Uint8Array;
+      readonly events: string;
+      /** Fields of the context, the redirection, lines of trace. */
+      readonly rest: string;
+    }
+  /** `what`: the reason, the program and the slot; or what was thrown instead. */
+  | { readonly kind: 'stop'; readonly what: string };
+
+const NOTHING = new Uint8Array(0);
+
+export function runObject(object: LoadedObject, program: string, options: RunOptions): ObjectRun {
+  try {
+    const { r0, packet = NOTHING, metadata = NOTHING, ctx, redirect, events, trace, fuelUsed } = object.programs[program]!.run(options);
+    const fields = ctx === undefined || ctx instanceof Uint8Array ? [] : Object.entries(ctx).filter(([name]) => !POINTERS.has(name));
+    const to = redirect === undefined ? '' : ` redirect ${redirect.map ?? redirect.ifindex}`;
+    return {
+      kind: 'exit',
+      r0,
+      fuelUsed,
+      packet: metadata.length === 0 ? packet : Uint8Array.from([...metadata, ...packet]),
+      events: events.map(({ map, cpu, data }) => `${map}/${cpu}: ${toHex(data, ' ')}`).join('\n'),
+      rest: `${fields.map(([, value]) => value).join(',')}${to} ${trace.join('|')}`,
+    };
+  } catch (error) {
+    if (error instanceof BpfStopped) return { kind: 'stop', what: `${error.reason} ${error.program} slot ${error.slot}` };
+    if (error instanceof BpfError) return { kind: 'stop', what: `refused ${error.code} ${error.message}` };
+    return { kind: 'stop', what: `threw ${(error as Error).stack}` };
+  }
+}
+
+/** Equal runs have equal texts. */
+export function textOf(run: ObjectRun): string {
+  if (run.kind === 'stop') return `stop ${run.what}`;
+  const { r0, fuelUsed, packet, events, rest } = run;
+  return `exit 0x${r0.toString(16)} fuel ${fuelUsed} packet ${toHex(packet)} context ${rest} events ${events}`;
+}
+
+/** Every byte of the maps, bookkeeping included: the routines leave the same on every engine. */
+export function mapBytes(object: LoadedObject): Uint8Array[] {
+  return object.snapshot().maps.flatMap(({ parts }) => parts.map(({ bytes }) => bytes));
+}
+
+/** The contents of the maps, for people. */
+export function mapText(object: LoadedObject): string {
+  return Object.values(object.maps)
+    .map((map) => {
+      if (map.keySize === 0) return `${map.name}: ${map.size}`;
+      return `${map.name}: ${[...map.entriesBytes()].map(([key, value]) => `${toHex(key)}=${toHex(value)}`).join(' ')}`;
+    })
+    .join('\n');
+}
