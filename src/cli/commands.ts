@@ -9,7 +9,7 @@ interface Row {
   readonly load: () => Promise<Command>;
 }
 
-export type CommandName = 'run' | 'coverage' | 'dump' | 'asm' | 'disasm' | 'filter' | 'info' | 'conformance' | 'doctor';
+export type CommandName = 'run' | 'compare' | 'coverage' | 'dump' | 'asm' | 'disasm' | 'filter' | 'info' | 'conformance' | 'doctor';
 
 export const COMMANDS: Readonly<Record<CommandName, Row>> = {
   run: {
@@ -17,6 +17,12 @@ export const COMMANDS: Readonly<Record<CommandName, Row>> = {
       'run FILE [--program NAME] [--engine E] [--packet HEX|@FILE | --pcap IN [--out OUT]] [--ctx FIELD=VALUE]... [--ctx-raw @FILE] [--maps-in FILE] [--maps] [--repeat N] [--clock NS|capture] [--fuel N] [--listing] [--expect VERDICT] [--btf FILE] [--trace] [--trace-out FILE] [--trace-limit N] [--coverage FILE] [--json]',
     summary: 'Run a program over nothing, one packet or a capture; show verdict, packet and maps.',
     load: async () => (await import('./run.ts')).run,
+  },
+  compare: {
+    usage:
+      'compare A [B] --pcap IN | --packet HEX|@FILE [--program NAME[,NAME]] [--engine E[,E]] [--ctx FIELD=VALUE]... [--ctx-raw @FILE] [--maps-in FILE] [--limit N] [--fuel N] [--btf FILE] [--json]',
+    summary: 'Run two objects, or one on two engines, over the same packets: where verdict, packet, redirect, events or maps differ.',
+    load: async () => (await import('./compare.ts')).compare,
   },
   coverage: {
     usage: 'coverage FILE... [-o OUT] [--min PERCENT] [--json]',

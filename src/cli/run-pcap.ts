@@ -63,7 +63,7 @@ function replay(program: LoadedProgram, options: CaptureOptions, isLast: boolean
   let current: PacketBlock | undefined;
   const announce = (index: number): void => {
     if (trace === undefined || current === undefined || index - current.first >= current.count) return;
-    trace.heading(`packet ${index}, ${current.lengths[index - current.first]} bytes`);
+    trace.heading(`packet ${index + 1}, ${current.lengths[index - current.first]} bytes`);
   };
   const timed: PacketSource = {
     // Reading is not the program's time.

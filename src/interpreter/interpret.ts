@@ -941,7 +941,7 @@ export class Interpreter implements Caller {
       this.#stop(
         'fault',
         slot,
-        `${verb} of ${size} bytes through r${half >> 1} = 0x${register.toString(16)}: the pointer has dirty upper 32 bits`,
+        `${verb} of ${size} byte${size === 1 ? '' : 's'} through r${half >> 1} = 0x${register.toString(16)}: the pointer has dirty upper 32 bits`,
         {
           kind: verb,
           address,

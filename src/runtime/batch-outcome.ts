@@ -195,6 +195,8 @@ export class BatchOutcome implements BatchItem {
 
   /** Packets [from, until) of the block came to their exit: R0 of each in a row of descriptors, `stride` words apart. */
   exits(from: number, until: number, words: Uint32Array, stride: number): void {
+    // After a stop the loop has gone on: the copy is older.
+    this.#isCopied = false;
     if (this.#each !== undefined) {
       for (let i = from; i < until; i++) {
         const at = i * stride + R0_WORD;

@@ -22,17 +22,20 @@ export interface ObjectDifference {
 type Entries = ReadonlyMap<string, { readonly bytes: string; readonly key: unknown; readonly value: unknown }>;
 
 interface State {
-  readonly maps: ReadonlyMap<BpfMap, Entries>;
+  /** By name. */
+  readonly maps: ReadonlyMap<string, Entries>;
   readonly variables: ReadonlyMap<string, { readonly bytes: string; readonly value: unknown }>;
 }
 
 /** Global data is compared by variable, not as maps. */
-function stateOf(home: Home, variables: Readonly<Record<string, unknown>>): State {
+function stateOf(home: Home, variables: Readonly<Record<string, unknown>>, constants = true): State {
   const { window } = home;
   return {
-    maps: new Map(home.maps.filter(({ name }) => !name.startsWith('.')).map((map) => [map, entriesOf(map)])),
+    maps: new Map(home.maps.filter(({ name }) => !name.startsWith('.')).map((map) => [map.name, entriesOf(map)])),
     variables: new Map(
-      home.variables.map(({ name, start, end }) => [name, { bytes: toHex(window.read(start, end - start)), value: variables[name] }]),
+      home.variables
+        .filter(({ constant }) => constants || !constant)
+        .map(({ name, start, end }) => [name, { bytes: toHex(window.read(start, end - start)), value: variables[name] }]),
     ),
   };
 }
@@ -81,9 +84,27 @@ export function differenceOf(
   const look = (): State => stateOf(home, variables);
   const old = inState(home, before, look);
   const now = after === undefined ? look() : inState(home, after, look);
+  return { ...changesOf(old, now), clock: (after?.clock ?? home.clock.now()) - before.clock };
+}
+
+/**
+ * What differs between two objects, `before` of the first one. Maps and variables that only one of them has are not in it, nor constants,
+ * which no run changes.
+ */
+export function differenceBetween(
+  a: { readonly home: Home; readonly variables: Readonly<Record<string, unknown>> },
+  b: { readonly home: Home; readonly variables: Readonly<Record<string, unknown>> },
+): ObjectDifference {
+  const clock = b.home.clock.now() - a.home.clock.now();
+  return { ...changesOf(stateOf(a.home, a.variables, false), stateOf(b.home, b.variables, false), true), clock };
+}
+
+/** `common`: only maps that both have; without it, what `old` has not is new. */
+function changesOf(old: State, now: State, common = false): Pick<ObjectDifference, 'maps' | 'variables'> {
   const maps: Record<string, MapDifference> = {};
-  for (const [map, are] of now.maps) {
-    const were: Entries = old.maps.get(map) ?? new Map();
+  for (const [name, are] of now.maps) {
+    if (common && !old.maps.has(name)) continue;
+    const were: Entries = old.maps.get(name) ?? new Map();
     const added = [...are].filter(([id]) => !were.has(id)).map(([, { key, value }]) => [key, value] as const);
     const removed = [...were].filter(([id]) => !are.has(id)).map(([, { key, value }]) => [key, value] as const);
     const changed: { key: unknown; before: unknown; after: unknown }[] = [];
@@ -91,12 +112,12 @@ export function differenceOf(
       const was = were.get(id);
       if (was !== undefined && was.bytes !== bytes) changed.push({ key, before: was.value, after: value });
     }
-    if (added.length + removed.length + changed.length > 0) maps[map.name] = { added, removed, changed };
+    if (added.length + removed.length + changed.length > 0) maps[name] = { added, removed, changed };
   }
-  const changes: Record<string, { before: unknown; after: unknown }> = {};
+  const variables: Record<string, { before: unknown; after: unknown }> = {};
   for (const [name, { bytes, value }] of now.variables) {
     const was = old.variables.get(name);
-    if (was !== undefined && was.bytes !== bytes) changes[name] = { before: was.value, after: value };
+    if (was !== undefined && was.bytes !== bytes) variables[name] = { before: was.value, after: value };
   }
-  return { maps, variables: changes, clock: (after?.clock ?? home.clock.now()) - before.clock };
+  return { maps, variables };
 }

@@ -124,8 +124,8 @@ export class Home implements MapHome {
   programType = 'raw';
   /** Counts what the interpreter does. */
   coverage: Coverage | undefined;
-  /** Global variables; pointers. */
-  readonly variables: { readonly name: string; readonly start: number; readonly end: number }[] = [];
+  /** Global variables; pointers. `constant`: programs cannot write it. */
+  readonly variables: { readonly name: string; readonly start: number; readonly end: number; readonly constant: boolean }[] = [];
 
   constructor(window: Window, options: HomeOptions) {
     this.window = window;

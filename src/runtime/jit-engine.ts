@@ -458,7 +458,7 @@ class JitObject implements EngineObject {
       },
       access === undefined || thrown !== undefined
         ? what
-        : `${access.kind} of ${access.size} bytes at 0x${access.address.toString(16)}: outside the window`,
+        : `${access.kind} of ${access.size} byte${access.size === 1 ? '' : 's'} at 0x${access.address.toString(16)}: outside the window`,
     );
   }
 
@@ -507,7 +507,10 @@ class JitCaller implements Caller {
     const pointer = Number(address & 0xffff_ffffn);
     if (address > 0xffff_ffffn || (size > 0 && !this.window.has(pointer, size))) {
       const verb = write ? 'write' : 'read';
-      this.stop('fault', `${verb} of ${size} bytes at 0x${address.toString(16)} (argument ${argument} of the call): outside the window`);
+      this.stop(
+        'fault',
+        `${verb} of ${size} byte${size === 1 ? '' : 's'} at 0x${address.toString(16)} (argument ${argument} of the call): outside the window`,
+      );
     }
     return pointer;
   }

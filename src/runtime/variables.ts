@@ -1,4 +1,5 @@
 // Global variables: properties that read and write the window.
+import { isReadOnly } from './descriptor.ts';
 import type { Home } from './home.ts';
 import type { BpfMap } from './maps.ts';
 import { unknownName } from './names.ts';
@@ -19,7 +20,7 @@ export function createVariables(
     if (data === undefined) continue;
     for (const { name, offset, bytes, codec } of map.data?.variables ?? []) {
       const at = data.storage + offset;
-      home.variables.push({ name, start: at, end: at + bytes });
+      home.variables.push({ name, start: at, end: at + bytes, constant: isReadOnly(map) });
       const values = codec ?? plainCodec(bytes, `variable ${name}`);
       Object.defineProperty(variables, name, {
         enumerable: true,

@@ -177,6 +177,7 @@ const PROGRAMS: Readonly<Record<string, { type: string; text: string; loop: 'nat
     text: `
       r2 = *(u32 *)(r1 + 0)
       r3 = *(u8 *)(r2 + 0)
+      *(u8 *)(r2 + 1) = 77
       r3 &= 1
       r0 = 2
       if r3 == 0 goto out
