@@ -1,4 +1,6 @@
 // bpfjit compare: two programs over the same packets: where verdict, packet, redirect, events or maps differ.
+import { differenceText as fieldDifference } from '../packet/difference.ts';
+import { explain } from '../packet/explain.ts';
 import { type Json, toJson } from '../runtime/contents.ts';
 import { differenceBetween, type ObjectDifference } from '../runtime/difference.ts';
 import type { LoadedObject } from '../runtime/object.ts';
@@ -9,6 +11,7 @@ import { openEngines } from './engines.ts';
 import { readInput } from './files.ts';
 import { contextOf, fillMaps, INPUT_OPTIONS, packetBytes } from './inputs.ts';
 import { type Opened, openObject } from './object.ts';
+import { changesJson, differingFields } from './packet-text.ts';
 import { count, readArguments, UsageError } from './usage.ts';
 
 const OPTIONS = {
@@ -81,7 +84,7 @@ function asText(a: Side, b: Side, outcome: CompareOutcome, state: ObjectDifferen
   const lines = [`${side(a, engines[0])}\n${side(b, engines[1])}\n`];
   lines.push(`${packets} packet${packets === 1 ? '' : 's'}, ${differing === 0 ? 'all alike' : `${differing} differ`}\n`);
   for (const [kind, n] of kinds) lines.push(`  ${String(n).padStart(9)}  ${kind}\n`);
-  for (const one of first) lines.push(differenceText(one));
+  for (const one of first) lines.push(differenceText(a.program.type, one));
   if (differing > first.length) lines.push(`and ${differing - first.length} more; --limit shows more of them\n`);
   for (const line of onlyIn(a, b)) lines.push(`${line}\n`);
   if (isSame(state)) lines.push('maps and variables at the end: alike\n');
@@ -97,12 +100,19 @@ function onlyIn(a: Side, b: Side): string[] {
   return [...say(missing(a.object, b.object), 'first'), ...say(missing(b.object, a.object), 'second')];
 }
 
-function differenceText({ index, kinds, input, a, b }: Differing): string {
-  const lines = [`packet ${index + 1}, ${input.length} bytes: ${kinds.join('; ')}\n`];
+function differenceText(type: string, { index, kinds, input, a, b }: Differing): string {
+  const what = type === 'raw' ? `${input.length} bytes` : explain(input);
+  const lines = [`packet ${index + 1}: ${what}\n  ${kinds.join('; ')}\n`];
   if (a.stop !== undefined) lines.push(`  first: ${a.stop.headline}\n`);
   if (b.stop !== undefined) lines.push(`  second: ${b.stop.headline}\n`);
-  for (const line of byteDifferences(a, b)) lines.push(`  ${line}\n`);
+  if (a.stop === undefined && b.stop === undefined) for (const line of packetDifferences(type, a, b)) lines.push(`  ${line}\n`);
   return lines.join('');
+}
+
+/** By field, where the packets can be taken apart. */
+function packetDifferences(type: string, a: Outcome, b: Outcome): readonly string[] {
+  const fields = differingFields(type, a.packet, b.packet).map((one) => fieldDifference(one, 'the first has'));
+  return fields.length > 0 ? fields : byteDifferences(a, b);
 }
 
 const MAX_RANGES = 8;
@@ -110,7 +120,6 @@ const MAX_BYTES = 16;
 
 /** Where the packets differ that the two left. */
 function byteDifferences(a: Outcome, b: Outcome): string[] {
-  if (a.stop !== undefined || b.stop !== undefined) return [];
   const lines: string[] = [];
   if (a.packet.length !== b.packet.length) lines.push(`length ${a.packet.length} -> ${b.packet.length}`);
   const end = Math.min(a.packet.length, b.packet.length);
@@ -140,6 +149,9 @@ function asJson(a: Side, b: Side, { packets, differing, kinds, first, engines }:
     ...{ a: side(a, engines[0]), b: side(b, engines[1]), packets, differing, kinds: Object.fromEntries(kinds) },
     differences: first.map((one) => ({
       ...{ index: one.index, kinds: one.kinds, input: toHex(one.input), a: outcome(one.a), b: outcome(one.b) },
+      ...(one.a.stop === undefined && one.b.stop === undefined
+        ? { fields: changesJson({ differences: differingFields(a.program.type, one.a.packet, one.b.packet) }) }
+        : {}),
     })),
     maps: toJson(state.maps),
     variables: toJson(state.variables),

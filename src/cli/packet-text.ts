@@ -5,6 +5,11 @@ import type { Json } from '../runtime/contents.ts';
 import { seesLinkLayer } from '../spec/contexts.ts';
 import { hexDump } from './values.ts';
 
+/** Fields in which what two programs of that type left differs; raw programs have memory, not packets: none. */
+export function differingFields(programType: string, first: Uint8Array, second: Uint8Array): readonly PacketDifference[] {
+  return programType === 'raw' ? [] : difference(second, first, { from: seesLinkLayer(programType) ? 'ethernet' : 'ip' });
+}
+
 /** Bytes of the Ethernet header, which some programs do not see. */
 const LINK_BYTES = 14;
 
@@ -41,7 +46,7 @@ export function changeText({ before, after, isChanged, differences }: PacketChan
 }
 
 /** `[{layer, nth, field, offset, from, to}]`; null: there is no such field. */
-export function changesJson({ differences }: PacketChange): Json {
+export function changesJson({ differences }: Pick<PacketChange, 'differences'>): Json {
   const text = ({ layer, field }: PacketDifference, value: PacketDifference['actual']): string | null =>
     value === undefined ? null : field === 'header' ? String(value) : fieldText(layer, field, value);
   return differences.map((one) => {

@@ -62,26 +62,30 @@ test('what differs is counted, the first packets are explained', () => {
   assert.equal(text.status, 1, text.stderr);
   const lines = text.stdout.split('\n');
   assert.deepEqual(
-    [lines[0]!.endsWith('base.bpfasm on interpreter'), lines[1]!.endsWith('other.bpfasm on arm64-sim'), ...lines.slice(2, 12)],
+    [lines[0]!.endsWith('base.bpfasm on interpreter'), lines[1]!.endsWith('other.bpfasm on arm64-sim'), ...lines.slice(2, 14)],
     [
       ...[true, true, '1500 packets, 18 differ'],
       '          6  r0 = 1 -> 2',
       '          6  packet',
       '          6  r0 = 1 -> stopped (fault)',
-      'packet 8, 20 bytes: r0 = 1 -> 2',
-      'packet 9, 20 bytes: packet',
+      'packet 8: 20 bytes',
+      '  r0 = 1 -> 2',
+      'packet 9: 20 bytes',
+      '  packet',
       '  bytes 5 to 6: 09 01 -> 0a 00',
-      'packet 10, 20 bytes: r0 = 1 -> stopped (fault)',
+      'packet 10: 20 bytes',
+      '  r0 = 1 -> stopped (fault)',
       `  second: ${join(folder, 'other.bpfasm')}:9:3: program other, slot 8: read of 1 byte at 0x9: outside the window`,
-      'and 15 more; --limit shows more of them',
     ],
   );
+  assert.equal(lines[14], 'and 15 more; --limit shows more of them');
   const parsed = JSON.parse(json.stdout) as Record<string, unknown>;
   assert.deepEqual(Object.keys(parsed), ['a', 'b', 'packets', 'differing', 'kinds', 'differences', 'maps', 'variables']);
   assert.deepEqual([parsed['packets'], parsed['differing'], (parsed['differences'] as unknown[]).length], [1500, 18, 1]);
   assert.deepEqual([alike.status, alike.stdout.includes('1500 packets, all alike')], [0, true]);
   assert.deepEqual([engines.status, engines.stdout.includes('at the end: alike')], [0, true], engines.stderr);
   assert.match(maps.stdout, /1 packet, 1 differ\n +1 {2}XDP_TX -> stopped/);
+  assert.match(maps.stdout, /^packet 1: .*, 64 bytes/m);
   assert.deepEqual([usage.status, oneFile.status, names.status], [2, 2, 1]);
   assert.match(names.stderr, /no program base; the file is one program, other/);
 });
