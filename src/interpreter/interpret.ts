@@ -39,6 +39,8 @@ export interface InterpreterOptions {
 
 const SCRATCH = 11;
 const DEPTHS = MAX_FRAMES * (1 + TAIL_CALL_LIMIT) + 1;
+/** Calls in calls of routines. */
+const ROUTINE_DEPTH = 24;
 /** Slots that a routine may execute in one call; only a damaged map needs more. */
 const ROUTINE_FUEL = 2 ** 28;
 const DEADLINE_INTERVAL = 1024;
@@ -874,10 +876,13 @@ export class Interpreter implements Caller {
   /** Sets R10. Each tail call may start another eight frames, as its program has a call depth of its own. */
   #openFrame(state: RunState, slot: number): void {
     const { depth } = state;
-    if (depth > MAX_FRAMES && (this.#privileged || depth > MAX_FRAMES * (1 + state.tailCalls))) {
+    const most = this.#privileged ? ROUTINE_DEPTH : MAX_FRAMES * (1 + state.tailCalls);
+    if (depth > MAX_FRAMES && depth > most) {
       state.depth--;
       this.#stop('stack', slot, `more than ${MAX_FRAMES} frames`);
     }
+    // Routines have no frames.
+    if (depth > MAX_FRAMES && this.#privileged) return;
     const top = this.#frameTop(depth);
     this.#halves[20] = top;
     if (depth > MAX_FRAMES) this.window.zero(top - FRAME_BYTES, FRAME_BYTES);

@@ -45,6 +45,8 @@ export interface ProgramInput {
   readonly lines?: readonly Line[];
   /** Index into `subprograms`: what is called when the program throws. */
   readonly exceptionCallback?: number | undefined;
+  /** No function has a frame: calls may nest deeper than frames. */
+  readonly isFrameless?: boolean;
 }
 
 export interface Program {
@@ -93,7 +95,7 @@ function checkedProgram(input: ProgramInput): Program {
     lines,
     exceptionCallback: input.exceptionCallback,
     fuelCost: fuelCosts(code, subprograms),
-    checksDepth: maxFrames(code, subprograms, subprogramOf) > MAX_FRAMES,
+    checksDepth: input.isFrameless !== true && maxFrames(code, subprograms, subprogramOf) > MAX_FRAMES,
   };
 }
 

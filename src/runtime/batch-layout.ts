@@ -11,10 +11,12 @@ import { ROUTINE_HELPERS } from './routines.ts';
 
 /**
  * Helpers in JavaScript that need to know nothing of the packet and leave nothing behind for it: time, random numbers, the CPU, the
- * current task, text, checksums of memory, queues.
+ * current task, text, checksums of memory.
  */
 // biome-ignore format: a table
-const FREE_OF_PACKETS: ReadonlySet<number> = new Set([5, 7, 8, 14, 15, 16, 28, 35, 42, 80, 87, 88, 89, 93, 94, 105, 106, 118, 125, 160, 165, 182, 208]);
+const FREE_OF_PACKETS: ReadonlySet<number> = new Set([5, 7, 8, 14, 15, 16, 28, 35, 42, 80, 93, 94, 105, 106, 118, 125, 160, 165, 182, 208]);
+/** What they leave behind belongs to the packet. */
+const RINGS: ReadonlySet<number> = new Set([130, 131, 132, 133, 134]);
 
 /** Of those, the ones that tell the time. */
 const CLOCKS: ReadonlySet<number> = new Set([5, 118, 125, 160, 208]);
@@ -26,7 +28,7 @@ function isFreeOfPackets({ code }: Program, { replaced, hasTime }: BatchTraits):
     if (kind === KIND.callx || kind === KIND.callKfunc) return false;
     if (kind !== KIND.callHelper) continue;
     const id = code.imm[slot]!;
-    if (replaced(id) || !(ROUTINE_HELPERS.has(id) || FREE_OF_PACKETS.has(id)) || (hasTime && CLOCKS.has(id))) return false;
+    if (replaced(id) || RINGS.has(id) || !(ROUTINE_HELPERS.has(id) || FREE_OF_PACKETS.has(id)) || (hasTime && CLOCKS.has(id))) return false;
   }
   return true;
 }

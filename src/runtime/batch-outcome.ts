@@ -5,7 +5,8 @@ import { copyBytes } from '../util/bytes.ts';
 import type { BpfStopped } from '../util/stopped.ts';
 import type { Window } from '../window/window.ts';
 import { DESCRIPTOR } from './batch-layout.ts';
-import type { ProgramEvent, Redirect } from './home.ts';
+import type { ProgramEvent } from './events.ts';
+import type { Redirect } from './home.ts';
 
 /** What became of one packet: the same object for each, valid while it is looked at. */
 export interface BatchItem {

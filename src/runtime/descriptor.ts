@@ -1,6 +1,6 @@
 // The descriptor that a map pointer points at, and the layout of a map's storage: the same as routines/map.h, `struct map`.
 import { MAP_FLAG, type MapTypeRow, STORE, storeOf } from '../spec/maps.ts';
-import { BpfError } from '../util/error.ts';
+import { checkDefinition } from './map-definition.ts';
 
 /** Byte offsets; all fields uint32. */
 export const DESCRIPTOR = {
@@ -23,12 +23,18 @@ export const DESCRIPTOR = {
   extra: 64,
   inner: 68,
   lru: 72,
-  hand: 76,
+  lock: 76,
   head: 80,
-  tail: 84,
+  special: 84,
   lengths: 88,
+  hashes: 92,
+  mask: 96,
+  wakeups: 100,
 } as const;
-export const DESCRIPTOR_BYTES = 96;
+export const DESCRIPTOR_BYTES = 104;
+
+/** What `inner` says of the values. */
+export const INNER = { values: 0, maps: 1, sockets: 2 } as const;
 
 export interface MapOptions {
   readonly name: string;
@@ -37,61 +43,89 @@ export interface MapOptions {
   readonly valueSize: number;
   readonly maxEntries: number;
   readonly flags: number;
+  /** Bloom filters: hash functions; 0 and absent: 5. */
+  readonly mapExtra?: number;
 }
 
 /** What a map takes of the window. */
 export interface MapLayout {
   readonly store: number;
+  /** Bytes of a key as it is stored. */
+  readonly keyBytes: number;
   readonly stride: number;
   readonly valueOffset: number;
   readonly cpuStride: number;
   /** Elements that storage has room for. */
   readonly capacity: number;
+  /** Elements that there can be. */
+  readonly entries: number;
   /** Power of two; 0: not a hash. */
   readonly bucketCount: number;
+  /** Bloom filters and rings. */
+  readonly hashes: number;
+  readonly mask: number;
 }
 
 const round8 = (bytes: number): number => Math.ceil(bytes / 8) * 8;
+/** Pages of a ring before its records, and between the two places of its data and the numbers of its records. */
+export const RING_PAGE = 4096;
+export const RING_DATA: number = 3 * RING_PAGE;
+/** struct lru_node. */
+const LRU_BYTES = 16;
+const DEFAULT_HASHES = 5;
+/** Sockets, tasks, inodes or cgroups that one map can have values for. */
+const LOCAL_ENTRIES = 4096;
 
-function refuse(options: MapOptions, what: string): never {
-  throw new BpfError('map/definition', { in: 'option', name: options.name }, `map ${options.name}: ${what}`);
+/** A bloom filter's bits: for each element as many as hash functions, and 7/5 of that; a power of two. [kernel bloom_map_alloc] */
+function bloomBits(maxEntries: number, hashes: number): number {
+  const bits = Math.floor((maxEntries * hashes) / 5) * 7;
+  if (maxEntries * hashes >= 2 ** 32 || bits > 2 ** 31) return 2 ** 32;
+  return Math.max(64, 2 ** Math.ceil(Math.log2(bits)));
 }
 
 export function layoutOf(options: MapOptions, row: MapTypeRow, cpus: number): MapLayout {
-  const { type, keySize, valueSize, maxEntries } = options;
-  const store = storeOf(type, keySize);
+  checkDefinition(options, row);
+  const { type, flags } = options;
+  const store = storeOf(type, options.keySize);
+  const valueSize = options.valueSize;
   const cpuStride = row.perCpu ? round8(valueSize) : 0;
   const valueBytes = row.perCpu ? cpuStride * cpus : round8(valueSize);
-  const flat = { store, stride: valueBytes, valueOffset: 0, cpuStride, capacity: maxEntries, bucketCount: 0 };
+  const flat = {
+    ...{ store, keyBytes: options.keySize, stride: valueBytes, valueOffset: 0, cpuStride, bucketCount: 0, hashes: 0, mask: 0 },
+    ...{ capacity: options.maxEntries, entries: options.maxEntries },
+  };
   switch (row.kept) {
     case 'ring':
-      if (maxEntries === 0 || maxEntries % 4096 !== 0 || (maxEntries & (maxEntries - 1)) !== 0) {
-        refuse(options, `a ring buffer has a power of two of bytes, at least 4096, not ${maxEntries}`);
-      }
-      return { ...flat, stride: 8, capacity: 1 };
+      return { ...flat, stride: RING_DATA + 2 * options.maxEntries, capacity: 1, mask: options.maxEntries - 1 };
+    case 'bloom': {
+      const hashes = options.mapExtra || DEFAULT_HASHES;
+      const bits = bloomBits(options.maxEntries, hashes);
+      return { ...flat, stride: bits / 8, capacity: 1, hashes, mask: bits - 1 };
+    }
     case 'events':
-      return { ...flat, stride: 8, capacity: Math.max(1, maxEntries) };
+      return { ...flat, stride: 8, capacity: Math.max(1, options.maxEntries) };
     case 'storage':
       return { ...flat, capacity: 1 };
+    case 'hash':
+    case 'lpm':
+    case 'local':
+      break;
     default:
+      return flat;
   }
-  if (maxEntries === 0) refuse(options, 'max_entries is 0');
-  if (valueSize === 0 || valueSize > 2 ** 26) refuse(options, `value size ${valueSize} is not in 1 to ${2 ** 26}`);
-  if (row.kept === 'queue') {
-    if (keySize !== 0) refuse(options, `a ${row.name} has no keys, but a key size of ${keySize}`);
-    return flat;
-  }
-  if (row.kept !== 'hash' && row.kept !== 'lpm') {
-    if (keySize !== 4) refuse(options, `a map of type ${row.name} has keys of 4 bytes, not ${keySize}`);
-    return flat;
-  }
-  if (keySize === 0 || keySize > 512) refuse(options, `key size ${keySize} is not in 1 to 512`);
-  if (row.kept === 'lpm' && (keySize < 5 || keySize > 4 + 256)) refuse(options, `keys of a trie have 5 to 260 bytes, not ${keySize}`);
-  // Keys of 4 bytes stand in the node's header; an LRU map's mark stands before the value.
-  const valueOffset = 8 + (store === STORE.hash4 ? 0 : round8(keySize)) + (row.lru ? 8 : 0);
+  const isLocal = row.kept === 'local';
+  const keyBytes = isLocal ? 8 : options.keySize;
+  // The lists of each CPU have the same number of elements.
+  const shared = row.lru === true && (flags & MAP_FLAG.noCommonLru) !== 0;
+  const maxEntries = isLocal ? LOCAL_ENTRIES : shared ? Math.ceil(options.maxEntries / cpus) * cpus : options.maxEntries;
+  // Keys of 4 bytes stand in the node's header.
+  const valueOffset = 8 + (store === STORE.hash4 ? 0 : round8(keyBytes)) + (row.lru ? LRU_BYTES : 0);
   const bucketCount = Math.max(2, 2 ** Math.ceil(Math.log2(maxEntries)));
-  // One more than the elements: what overwriting takes.
-  return { store, stride: valueOffset + valueBytes, valueOffset, cpuStride, capacity: maxEntries + 1, bucketCount };
+  return {
+    ...{ ...flat, keyBytes, stride: valueOffset + valueBytes, valueOffset, bucketCount, entries: maxEntries },
+    // One more than the elements: what overwriting takes.
+    capacity: row.lru ? maxEntries : maxEntries + 1,
+  };
 }
 
 export function isReadOnly(options: MapOptions): boolean {

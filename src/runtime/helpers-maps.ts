@@ -1,32 +1,12 @@
-// Helpers of maps that JavaScript keeps: queues and stacks, rings and perf events, redirection maps, per-object storage.
+// Helpers of maps whose other side is outside: perf events, rings' leftovers, redirection maps, the program's cgroup storage.
 import type { Caller } from '../interpreter/machine.ts';
-import type { Region } from '../window/regions.ts';
 import { bytesAt, ERRNO, type Implementation, mapOf, u32 } from './helpers.ts';
 import type { Home } from './home.ts';
-import type { BpfMap } from './maps.ts';
 
-const { E2BIG, EFAULT, EINVAL, ENOENT } = ERRNO;
+const { E2BIG, EFAULT, EINVAL, ENOENT, ENOSPC } = ERRNO;
 
-function push(caller: Caller, home: Home): number {
-  const map = mapOf(caller, home, 1);
-  const value = bytesAt(caller, 2, map.valueSize);
-  const flags = caller.registers[3]!;
-  if (map.row.kept !== 'queue' || (flags !== 0n && flags !== 2n)) return EINVAL;
-  return map.pushBytes(value.slice(), flags === 2n);
-}
-
-function pop(peek: boolean): Implementation {
-  return (caller, home) => {
-    const map = mapOf(caller, home, 1);
-    const out = bytesAt(caller, 2, map.valueSize, true);
-    if (map.row.kept !== 'queue') return EINVAL;
-    const value = map.popBytes(peek);
-    out.fill(0);
-    if (value === undefined) return ENOENT;
-    out.set(value);
-    return 0;
-  };
-}
+/** struct perf_event_header, and the size of the data. */
+const PERF_HEADER_BYTES = 12;
 
 /** bpf_perf_event_output(ctx, map, flags, data, size): flags' upper half asks for that many bytes of the packet, too. */
 function perfEventOutput(caller: Caller, home: Home): number {
@@ -39,122 +19,46 @@ function perfEventOutput(caller: Caller, home: Home): number {
   if (flags >> 52n !== 0n) return EINVAL;
   const cpu = index === 0xffff_ffff ? home.cpu : index;
   if (cpu >= map.maxEntries) return E2BIG;
-  if (home.unread) return ENOENT;
+  if (home.events.unread) return ENOENT;
+  // A buffer is read on its own CPU only. [kernel __bpf_perf_event_output]
+  if (cpu !== home.cpu) return ERRNO.EOPNOTSUPP;
   if (extra > home.packet.length) return EFAULT;
+  if (!home.events.takeRoom(map, cpu, Math.ceil((PERF_HEADER_BYTES + size + extra) / 8) * 8)) {
+    map.lost++;
+    return ENOSPC;
+  }
   const packet = home.window.read(home.packet.data, extra);
   const event = new Uint8Array(size + extra);
   event.set(data);
   event.set(packet, size);
-  home.events.push({ map: map.name, cpu, data: event });
+  home.events.send({ map: map.name, cpu, data: event });
   return 0;
 }
 
-/** What a program has reserved in a ring and not yet submitted. */
-interface Reserved {
-  readonly map: BpfMap;
-  readonly size: number;
-  readonly region: Region;
-}
-
-const records = new WeakMap<Home, Map<number, Reserved>>();
-
-function recordsOf(home: Home): Map<number, Reserved> {
-  let open = records.get(home);
-  if (open === undefined) {
-    open = new Map();
-    records.set(home, open);
-  }
-  return open;
-}
-
-const RING_HEADER_BYTES = 8;
-const MAX_RECORD_BYTES = 0x3fff_ffff;
-
-/** Positions in a ring, bytes since it was made. A reader has read everything when the next run begins. */
-interface Ring {
-  consumer: number;
-  producer: number;
-}
-const rings = new WeakMap<BpfMap, Ring>();
-
-function ringOf(map: BpfMap): Ring {
-  let ring = rings.get(map);
-  if (ring === undefined) {
-    ring = { consumer: 0, producer: 0 };
-    rings.set(map, ring);
-  }
-  return ring;
-}
-
-/** Before a run: what the last one sent has been read, where somebody reads. */
-export function readRings(home: Home): void {
-  if (home.unread) return;
-  for (const map of home.maps) {
-    if (map.row.kept !== 'ring') continue;
-    const ring = ringOf(map);
-    ring.consumer = ring.producer;
-  }
-}
-
-/** Moves the producer on by a record of that size; false: the ring is full. [kernel __bpf_ringbuf_reserve] */
-function advance(map: BpfMap, size: number): boolean {
-  const ring = ringOf(map);
-  const bytes = Math.ceil((size + RING_HEADER_BYTES) / 8) * 8;
-  if (size > MAX_RECORD_BYTES || bytes > map.maxEntries || ring.producer + bytes - ring.consumer > map.maxEntries - 1) return false;
-  ring.producer += bytes;
-  return true;
-}
-
+/** For dynptrs: a record of R2 bytes, 0: none. */
 export function reserveRecord(caller: Caller, home: Home): number {
   const map = mapOf(caller, home, 1);
-  const size = Number(caller.registers[2]!);
-  const open = recordsOf(home);
-  if (map.row.kept !== 'ring' || caller.registers[3] !== 0n || !advance(map, size)) return 0;
-  const at = home.window.allocate(size);
-  const region = home.regions.add({ name: `a record of ring ${map.name}`, start: at, end: at + size });
-  open.set(at, { map, size, region });
+  return Number(home.routines.call('ring_reserve', map.pointer, u32(caller, 2), 0));
+}
+
+/** The record that R1 points at, reserved and not finished; stops the program where there is none. */
+export function reservedRecord(caller: Caller, home: Home): number {
+  const pointer = caller.registers[1]!;
+  const at = Number(pointer & 0xffff_ffffn);
+  if (pointer > 0xffff_ffffn || !home.maps.some(({ ring }) => ring?.reserved(at)?.[0] === at)) {
+    caller.stop('helper', `0x${pointer.toString(16)} is no reserved record`);
+  }
   return at;
 }
 
+/** For dynptrs: the record at R1, flags in R2. */
 export function finishRecord(submits: boolean): Implementation {
   return (caller: Caller, home: Home) => {
-    const at = Number(caller.registers[1]! & 0xffff_ffffn);
-    const record = recordsOf(home).get(at);
-    if (record === undefined) caller.stop('helper', `0x${caller.registers[1]!.toString(16)} is no reserved record`);
-    const { map, size, region } = record;
-    if (submits) home.events.push({ map: map.name, cpu: home.cpu, data: home.window.read(at, size) });
-    release(home, at, size, region);
+    const at = reservedRecord(caller, home);
+    home.routines.call(submits ? 'ring_submit' : 'ring_discard', at, u32(caller, 2));
+    home.regions.changed();
     return 0;
   };
-}
-
-function release(home: Home, at: number, size: number, region: Region): void {
-  recordsOf(home).delete(at);
-  home.regions.remove(region);
-  home.window.free(at, size);
-}
-
-/** What a stopped or careless program has left reserved. */
-export function dropRecords(home: Home): void {
-  const left = recordsOf(home);
-  if (left.size > 0) for (const [at, { size, region }] of [...left]) release(home, at, size, region);
-}
-
-function output(caller: Caller, home: Home): number {
-  const map = mapOf(caller, home, 1);
-  const size = u32(caller, 3);
-  const data = bytesAt(caller, 2, size).slice();
-  if (map.row.kept !== 'ring' || (caller.registers[4]! & ~3n) !== 0n) return EINVAL;
-  if (!advance(map, size)) return ERRNO.EAGAIN;
-  home.events.push({ map: map.name, cpu: home.cpu, data });
-  return 0;
-}
-
-/** BPF_RB_AVAIL_DATA, _RING_SIZE, _CONS_POS, _PROD_POS. */
-function query(caller: Caller, home: Home): number {
-  const map = mapOf(caller, home, 1);
-  const { consumer, producer } = ringOf(map);
-  return [producer - consumer, map.maxEntries, consumer, producer][Number(caller.registers[2])] ?? 0;
 }
 
 /** Lower two bits: what to return where the map has no target. */
@@ -178,18 +82,9 @@ function redirectMap(caller: Caller, home: Home): number {
 export const MAP_HELPERS: Readonly<Record<number, Implementation>> = {
   25: perfEventOutput,
   51: redirectMap,
-  81: (caller, home) => {
-    const map = mapOf(caller, home, 1);
-    return map.storage;
-  },
-  87: push,
-  88: pop(false),
-  89: pop(true),
+  // The kernel has no stacks of packets either. [kernel bpf_get_stackid]
+  27: () => EFAULT,
+  81: (caller, home) => mapOf(caller, home, 1).valueHere,
   111: perfEventOutput,
   121: perfEventOutput,
-  130: output,
-  131: reserveRecord,
-  132: finishRecord(true),
-  133: finishRecord(false),
-  134: query,
 };

@@ -290,7 +290,7 @@ export const PACKET_HELPERS: Readonly<Record<number, Implementation>> = {
   11: l4CsumReplace,
   13: (caller, home) => {
     if ((caller.registers[3]! & ~1n) !== 0n) return EINVAL;
-    home.events.push({ map: 'clone_redirect', cpu: home.cpu, data: home.packet.readPacket() });
+    home.events.send({ map: 'clone_redirect', cpu: home.cpu, data: home.packet.readPacket() });
     return u32(caller, 2) === 0 ? EINVAL : 0;
   },
   17: () => 0,

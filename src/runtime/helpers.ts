@@ -2,6 +2,7 @@
 // lookups, updates and deletions of maps are routines.
 import type { Caller, HelperFunction } from '../interpreter/machine.ts';
 import { PLACE } from '../window/window.ts';
+import { ERRNO } from './errno.ts';
 import { formatText } from './format.ts';
 import type { Home } from './home.ts';
 import type { BpfMap } from './maps.ts';
@@ -9,7 +10,8 @@ import type { BpfMap } from './maps.ts';
 /** What a helper gives back goes to R0, as 64 bits. */
 export type Implementation = (caller: Caller, home: Home) => bigint | number;
 
-export const ERRNO = { ENOENT: -2, E2BIG: -7, EAGAIN: -11, EFAULT: -14, EBUSY: -16, EINVAL: -22, ERANGE: -34, ENOTSUPP: -524 } as const;
+export { ERRNO } from './errno.ts';
+
 const { E2BIG, EFAULT, EINVAL, ERANGE } = ERRNO;
 
 /** An argument that the kernel takes as u32. */
@@ -236,15 +238,5 @@ export const COMMON_HELPERS: Readonly<Record<number, Implementation>> = {
 export function toHelper(home: Home, implementation: Implementation): HelperFunction {
   return (caller) => {
     caller.registers[0] = BigInt.asUintN(64, BigInt(implementation(caller, home)));
-  };
-}
-
-/** For `Callee.enter`: makes sure of the key and the value that the map's own sizes ask for; gives the routine for this kind of map. */
-export function enterMapRoutine(home: Home, id: number, entry: number): (caller: Caller) => number {
-  return (caller) => {
-    const map = mapOf(caller, home, 1);
-    caller.pointer(2, map.keySize, false);
-    if (id === 2) caller.pointer(3, map.valueSize, false);
-    return id === 1 ? map.lookupEntry : entry;
   };
 }

@@ -7,6 +7,7 @@ import { Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
 import { ContextTargets } from './context-targets.ts';
 import type { Coverage } from './coverage.ts';
+import { Events, type ProgramEvent } from './events.ts';
 import { KernelObjects } from './kernel-objects.ts';
 import type { BpfMap, MapHome } from './maps.ts';
 import { Network, type Route, type Socket } from './network.ts';
@@ -66,13 +67,6 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Something that a program sent: to a perf event array or a ring buffer. */
-export interface ProgramEvent {
-  readonly map: string;
-  readonly cpu: number;
-  readonly data: Uint8Array;
-}
-
 export interface Redirect {
   readonly ifindex?: number;
   /** The map, and the key in it, of bpf_redirect_map. */
@@ -107,6 +101,7 @@ export class Home implements MapHome {
   readonly clock: Clock;
   readonly random: () => number;
   readonly maps: BpfMap[] = [];
+  readonly events: Events;
   readonly #mapsAt = new Map<number, BpfMap>();
   readonly #byName = new Map<string, BpfMap>();
   /** By helper id: what is not a routine. */
@@ -116,11 +111,10 @@ export class Home implements MapHome {
   readonly kfuncs: Map<string, HelperFunction> = new Map();
   /** Of the run that is under way. */
   trace: string[] = [];
-  events: ProgramEvent[] = [];
+  /** What it has sent, once it is over. */
+  sent: readonly ProgramEvent[] = [];
   redirect: Redirect | undefined;
   tunnel: Tunnel | undefined;
-  /** Nobody reads what programs send: rings fill up, perf event arrays have no events. */
-  unread = false;
   programType = 'raw';
   /** Counts what the interpreter does. */
   coverage: Coverage | undefined;
@@ -134,6 +128,7 @@ export class Home implements MapHome {
     this.packet = new PacketArea(window, this.regions);
     this.targets = new ContextTargets(window, this.regions, this.packet);
     this.network = new Network(window, this.regions, options.routes ?? [], options.sockets ?? []);
+    this.events = new Events(window, this.maps);
     this.cpus = options.cpus;
     this.clock = options.clock;
     this.random = options.random;

@@ -4,7 +4,7 @@ import type { Callee } from '../interpreter/machine.ts';
 import type { Program } from '../program/program.ts';
 import { assert } from '../util/error.ts';
 import type { Engine, EngineObject, Runnable } from './engine.ts';
-import { enterMapRoutine } from './helpers.ts';
+import { enterRoutine } from './enter-routine.ts';
 import type { Home } from './home.ts';
 import { meaningOf } from './meanings.ts';
 import { ROUTINE_HELPERS, routineEntry } from './routines.ts';
@@ -16,7 +16,7 @@ export const interpreter: Engine = {
     for (const [id, name] of ROUTINE_HELPERS) {
       const entry = routineEntry(name);
       assert(entry !== undefined, `routine ${name}`);
-      callees.set(id, { kind: 'routine', enter: enterMapRoutine(home, id, entry) });
+      callees.set(id, { kind: 'routine', enter: enterRoutine(home, id, entry) });
     }
     for (const [id, call] of home.helpers) callees.set(id, { kind: 'host', call });
     const prepared = new Map<Program, Interpreter>();

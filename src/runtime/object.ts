@@ -57,7 +57,8 @@ export class LoadedObject {
       random: typeof random === 'function' ? random : seededRandom(random ?? 1),
     });
     this.home.btf = input.btf;
-    this.home.unread = options.unread ?? false;
+    this.home.events.unread = options.unread ?? false;
+    this.home.events.perfBufferBytes = options.perfBufferBytes ?? Number.POSITIVE_INFINITY;
     this.home.coverage = options.coverage;
     if (options.coverage !== undefined) {
       const { coverage, engine } = options;

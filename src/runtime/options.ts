@@ -5,7 +5,8 @@ import type { BatchItem } from './batch-outcome.ts';
 import type { Coverage } from './coverage.ts';
 import type { Engine } from './engine.ts';
 import type { EngineName } from './engine-names.ts';
-import type { EmbedderHelper, ProgramEvent, Redirect } from './home.ts';
+import type { ProgramEvent } from './events.ts';
+import type { EmbedderHelper, Redirect } from './home.ts';
 import type { Host } from './host.ts';
 import type { MapSnapshot } from './maps.ts';
 import type { Route, Socket } from './network.ts';
@@ -45,6 +46,8 @@ export interface LoadOptions {
   readonly sockets?: readonly Socket[];
   /** Nobody reads ring buffers and perf event arrays: rings fill up, bpf_perf_event_output finds no event. Default: each run's are read. */
   readonly unread?: boolean;
+  /** Bytes of each CPU's buffer of each perf event array: events beyond are lost, and counted, until the next run. Default: endless. */
+  readonly perfBufferBytes?: number;
   /** Counts what runs on the interpreter: its default engine, then, also of batches. */
   readonly coverage?: Coverage | undefined;
   /** Default engine of `run`. Default: the interpreter. */

@@ -11,6 +11,14 @@ export const ROUTINE_HELPERS: ReadonlyMap<number, string> = new Map([
   [1, 'map_lookup'],
   [2, 'map_update'],
   [3, 'map_delete'],
+  [87, 'map_push'],
+  [88, 'map_pop'],
+  [89, 'map_peek'],
+  [130, 'ring_output'],
+  [131, 'ring_reserve'],
+  [132, 'ring_submit'],
+  [133, 'ring_discard'],
+  [134, 'ring_query'],
   [195, 'map_lookup_percpu'],
 ]);
 
@@ -22,6 +30,7 @@ export function routineProgram(): Program {
     name: 'routines',
     bytes: Uint8Array.from(atob(ROUTINE_CODE), (letter) => letter.charCodeAt(0)),
     subprograms: ROUTINES,
+    isFrameless: true,
   });
   return program;
 }

@@ -14,7 +14,6 @@ import { BatchOutcome, type BatchResult } from './batch-outcome.ts';
 import { ListedPackets } from './batch-packets.ts';
 import type { Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
 import { type EngineName, engineByName } from './engine-names.ts';
-import { dropRecords, readRings } from './helpers-maps.ts';
 import type { Home } from './home.ts';
 import { interpreter } from './interpreter-engine.ts';
 import { ProgramException } from './kfuncs.ts';
@@ -33,6 +32,8 @@ export class Runner {
   readonly #named: Partial<Record<EngineName, Engine>> = {};
   #lastEngine: Engine | undefined;
   #batching = false;
+  /** What timers said since the last run belongs to the next one. */
+  #timersSpoke = false;
 
   constructor(home: Home, options: LoadOptions, linked: (number: number) => Program | undefined) {
     this.#home = home;
@@ -97,6 +98,8 @@ export class Runner {
     const home = this.#home;
     if (home.timers.all.size === 0 || this.#lastEngine === undefined) return;
     const engine = this.#lastEngine;
+    if (!this.#timersSpoke) home.trace = [];
+    this.#timersSpoke = true;
     fireTimers(home, (program, handle, args) => {
       home.programType = program.type;
       this.runnable(program, engine).call(handle, args, {
@@ -132,7 +135,7 @@ export class Runner {
       flowKeys: program.type === 'flow_dissector' && packet.spec !== undefined ? home.targets.readFlowKeys() : undefined,
       redirect: home.redirect,
       tunnel: home.tunnel,
-      events: home.events,
+      events: home.sent,
       trace: home.trace,
       engine: engine.name,
       fuelUsed: limit === Number.POSITIVE_INFINITY ? 0 : limit - state.fuel,
@@ -146,11 +149,11 @@ export class Runner {
     const { window, packet } = home;
     home.cpu = count(options.cpu ?? 0, 'cpu', 0, home.cpus - 1);
     home.programType = program.type;
-    home.trace = [];
-    home.events = [];
+    if (!this.#timersSpoke) home.trace = [];
+    this.#timersSpoke = false;
     home.redirect = undefined;
     home.tunnel = undefined;
-    readRings(home);
+    home.events.read(home.cpu);
     const { r1, r2 } = placeInput(home, program, options);
     window.zero(PLACE.stackBottom, PLACE.stackTop - PLACE.stackBottom);
     const state: RunState = {
@@ -256,7 +259,7 @@ export class Runner {
     const home = this.#home;
     const r0 = orStopped(() => this.#execute(program, runnable, limit, options).r0);
     outcome.redirect = home.redirect;
-    outcome.events = home.events;
+    outcome.events = home.sent;
     outcome.traced(home.trace);
     const { data, end } = home.packet;
     if (typeof r0 === 'bigint') outcome.exitAlone(at, r0, data, end);
@@ -280,7 +283,7 @@ export class Runner {
       if (!(error instanceof ProgramException)) throw error;
       return this.#afterException(error, request);
     } finally {
-      dropRecords(this.#home);
+      this.#home.sent = this.#home.events.take(this.#home.cpu);
     }
   }
 

@@ -16,6 +16,8 @@ export interface RegionOptions {
   readonly elementSize?: number;
   /** Pointer to a uint32 that counts the elements that exist so far: those beyond are not live. */
   readonly liveCount?: number;
+  /** Elements that come and go: the live one that has the byte at `pointer`, [start, end). Callers say `changed` where one went. */
+  readonly elementAt?: (pointer: number) => readonly [number, number] | undefined;
   /** Only routines and the host may touch any of it. */
   readonly privileged?: boolean;
 }
@@ -30,6 +32,7 @@ export interface Region {
   readonly elementOffset: number;
   readonly elementSize: number;
   readonly liveCount: number;
+  readonly elementAt: ((pointer: number) => readonly [number, number] | undefined) | undefined;
   readonly privileged: boolean;
 }
 
@@ -76,6 +79,7 @@ export class Regions {
       elementOffset: options.elementOffset ?? 0,
       elementSize: options.elementSize ?? size,
       liveCount: options.liveCount ?? 0,
+      elementAt: options.elementAt,
       privileged: options.privileged ?? false,
     };
     const at = this.#after(region.start);
@@ -110,9 +114,14 @@ export class Regions {
     this.#changed();
   }
 
-  #changed(): void {
+  /** Intervals that were found before are stale. */
+  changed(): void {
     this.#generation++;
     this.low = this.high = 0;
+  }
+
+  #changed(): void {
+    this.changed();
     if (this.#list.length > this.#starts.length) this.#starts = new Float64Array(this.#list.length * 2);
     for (let i = 0; i < this.#list.length; i++) this.#starts[i] = this.#list[i]!.start;
   }
@@ -145,7 +154,11 @@ export class Regions {
     if (region.privileged || (write && !region.writable)) return false;
     let low = region.start;
     let high = region.end;
-    if (region.stride > 0) {
+    if (region.elementAt !== undefined) {
+      const found = region.elementAt(pointer);
+      if (found === undefined || pointer + size > found[1]) return false;
+      [low, high] = found;
+    } else if (region.stride > 0) {
       const index = Math.floor((pointer - region.start) / region.stride);
       if (region.liveCount !== 0 && index >= this.#readU32(region.liveCount)) return false;
       low = region.start + index * region.stride + region.elementOffset;
@@ -171,7 +184,11 @@ export class Regions {
       if (region.privileged || region.end === region.start) continue;
       let low = region.start;
       let high = region.end;
-      if (region.stride > 0) {
+      if (region.elementAt !== undefined) {
+        const found = region.elementAt(pointer);
+        if (found === undefined) continue;
+        [low, high] = found;
+      } else if (region.stride > 0) {
         const count = region.liveCount === 0 ? (region.end - region.start) / region.stride : this.#readU32(region.liveCount);
         if (count === 0) continue;
         const index = Math.min(count - 1, Math.max(0, Math.floor((pointer - region.start) / region.stride)));

@@ -20,7 +20,7 @@ const shape = (name: string, type: number, keySize: number, valueSize: number, m
 });
 const MAPS = [
   ...[shape('hash', 1, 4, 8, 8), shape('bytes', 1, 16, 24, 8), shape('array', 2, 4, 64, 4), shape('programs', 3, 4, 4, 4)],
-  ...[shape('events', 4, 4, 4, 1), shape('percpu', 6, 4, 8, 4), shape('lru', 9, 8, 8, 4), shape('trie', 11, 8, 8, 4)],
+  ...[shape('events', 4, 4, 4, 1), shape('percpu', 6, 4, 8, 4), shape('lru', 9, 8, 8, 4), { ...shape('trie', 11, 8, 8, 4), flags: 1 }],
 ];
 /** Data pointer of a packet, without a call to ask it: the context's first field. */
 const TYPES = ['raw', 'xdp', 'tc', 'tracing'] as const;

@@ -3,7 +3,18 @@
 import { readFileSync } from 'node:fs';
 
 const SYS_BPF = { x64: 321, arm64: 280 } as const;
-const CMD = { mapCreate: 0, mapLookup: 1, mapUpdate: 2, mapNextKey: 4, progLoad: 5, progTestRun: 10, btfLoad: 18, mapPop: 21 } as const;
+const CMD = {
+  mapCreate: 0,
+  mapLookup: 1,
+  mapUpdate: 2,
+  mapNextKey: 4,
+  progLoad: 5,
+  progTestRun: 10,
+  btfLoad: 18,
+  mapPop: 21,
+  mapDelete: 3,
+  mapFreeze: 22,
+} as const;
 export const PROG_TYPE = { socketFilter: 1, schedCls: 3, xdp: 6 } as const;
 export const MAP_TYPE = { hash: 1, array: 2, progArray: 3 } as const;
 const LOG_BYTES = 1 << 20;
@@ -28,7 +39,26 @@ export interface TestRun {
   readonly duration: number;
 }
 
+/** What BPF_MAP_CREATE takes beside sizes. */
+export interface MapExtras {
+  readonly mapExtra?: number;
+  /** Of a map of maps: a map like those that it will hold. */
+  readonly innerFd?: number;
+}
+
+/** Calls that answer with 0 or a negative error number; values are copied to `out`. Absent keys and values: null pointers. */
+export interface MapCalls {
+  create(type: number, keySize: number, valueSize: number, maxEntries: number, flags: number, extras?: MapExtras): number;
+  lookup(fd: number, key: Uint8Array | undefined, out: Uint8Array, flags?: number): number;
+  lookupAndDelete(fd: number, key: Uint8Array | undefined, out: Uint8Array): number;
+  update(fd: number, key: Uint8Array | undefined, value: Uint8Array, flags?: number): number;
+  delete(fd: number, key: Uint8Array | undefined): number;
+  nextKey(fd: number, key: Uint8Array | undefined, out: Uint8Array): number;
+  freeze(fd: number): number;
+}
+
 export interface Kernel {
+  readonly maps: MapCalls;
   mapCreate(type: number, keySize: number, valueSize: number, maxEntries: number, flags?: number): number;
   mapUpdate(fd: number, key: Uint8Array, value: Uint8Array): void;
   mapLookup(fd: number, key: Uint8Array, valueSize: number): Uint8Array | undefined;
@@ -63,7 +93,39 @@ export async function openKernel(): Promise<Kernel | string> {
   const view = new DataView(attr.buffer);
   const bpf = (command: number): number => Number(syscall(number, command, attr, attr.length));
 
+  const element = (command: number, fd: number, key: Uint8Array | undefined, value: Uint8Array | undefined, flags: number): number => {
+    attr.fill(0);
+    view.setUint32(0, fd, true);
+    if (key !== undefined) view.setBigUint64(8, address(key), true);
+    if (value !== undefined) view.setBigUint64(16, address(value), true);
+    view.setBigUint64(24, BigInt(flags), true);
+    return bpf(command) < 0 ? -koffi.errno() : 0;
+  };
+
+  const maps: MapCalls = {
+    create(type, keySize, valueSize, maxEntries, flags, { mapExtra = 0, innerFd = 0 } = {}) {
+      attr.fill(0);
+      [type, keySize, valueSize, maxEntries, flags, innerFd].forEach((value, i) => {
+        view.setUint32(4 * i, value, true);
+      });
+      view.setBigUint64(64, BigInt(mapExtra), true);
+      const fd = bpf(CMD.mapCreate);
+      return fd < 0 ? -koffi.errno() : fd;
+    },
+    lookup: (fd, key, out, flags = 0) => element(CMD.mapLookup, fd, key, out, flags),
+    lookupAndDelete: (fd, key, out) => element(CMD.mapPop, fd, key, out, 0),
+    update: (fd, key, value, flags = 0) => element(CMD.mapUpdate, fd, key, value, flags),
+    delete: (fd, key) => element(CMD.mapDelete, fd, key, undefined, 0),
+    nextKey: (fd, key, out) => element(CMD.mapNextKey, fd, key, out, 0),
+    freeze(fd) {
+      attr.fill(0);
+      view.setUint32(0, fd, true);
+      return bpf(CMD.mapFreeze) < 0 ? -koffi.errno() : 0;
+    },
+  };
+
   const kernel: Kernel = {
+    maps,
     mapCreate(type, keySize, valueSize, maxEntries, flags = 0) {
       attr.fill(0);
       [type, keySize, valueSize, maxEntries, flags].forEach((value, i) => {

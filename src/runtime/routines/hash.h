@@ -1,4 +1,5 @@
 /* Hash tables: bucket heads, chains of nodes whose places never change. Lookups of 4- and 8-byte keys have code of their own. */
+#pragma once
 #include "map.h"
 
 /* 2^64 / golden ratio: the product's upper bits depend on every bit of the key, and keys in sequence spread evenly. */

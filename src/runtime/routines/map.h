@@ -1,6 +1,7 @@
 /* What routines know of a map: the descriptor that a program's map pointer points at. src/runtime/descriptor.ts has the same layout.
  * A routine validates and copies everything that comes from the program before its first change, so that a program stopped by a bad
  * pointer leaves the map whole. Routines use no stack: a spill would be a mistake (tools/build-routines.mjs refuses it). */
+#pragma once
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
@@ -12,6 +13,8 @@ typedef long long s64;
 /* Parts that are called keep each routine within the registers. */
 #define PART static __attribute__((noinline, used))
 #define NOUNROLL _Pragma("clang loop unroll(disable)")
+/* In a loop: what is derived from x is computed there, since there are no registers for x and that. */
+#define KEEP(x) asm volatile("" : "+r"(x))
 
 /* How a map keeps its elements; descriptor.ts chooses by map type and key size. */
 enum storage {
@@ -22,7 +25,13 @@ enum storage {
 	STORE_HASH = 4,
 	STORE_LPM = 5,
 	STORE_TARGETS = 6, /* array of devices, CPUs, sockets: 0 is an empty slot */
+	STORE_QUEUE = 7,
+	STORE_STACK = 8,
+	STORE_BLOOM = 9,
+	STORE_RING = 10,
 };
+
+enum { INNER_MAPS = 1, INNER_SOCKETS = 2 };
 
 struct map {
 	u32 type;
@@ -42,11 +51,22 @@ struct map {
 	u32 used;         /* nodes ever taken from storage: those beyond were never touched */
 	u32 count;        /* elements */
 	u32 extra;        /* the node that the next overwriting update takes */
-	u32 inner;        /* maps in maps: 1, the value is a descriptor's pointer */
-	u32 lru;          /* 1: evicts when full; a mark (u64, 1: used since the hand passed) stands before each value */
-	u32 hand;         /* index of the node that eviction looks at next */
-	u32 head, tail;   /* queues and stacks: index of the oldest element */
-	u32 lengths;      /* tries: pointer to a count of elements for each prefix length */
+	u32 inner;        /* what a look-up gives is what the value points at: a map (1), a socket (2) */
+	u32 lru;          /* pointer to struct lru (lru.h), 0: does not evict; a struct lru_node stands before each value */
+	u32 lock;         /* 1: the value has a bpf_spin_lock */
+	u32 head;         /* queues and stacks: index of the oldest element */
+	u32 special;      /* pointer to struct special: fields of the value that are the kernel's own; 0: none */
+	u32 lengths;      /* tries: pointer to a count of elements for each prefix length; rings: to a number for each record */
+	u32 hashes;       /* bloom filters: bits for a value */
+	u32 mask;         /* bloom filters: bits - 1; rings: bytes - 1 */
+	u32 wakeups;      /* rings: how often a reader would have been woken */
+};
+
+/* Copies of values leave these bytes alone. Ends with a row at the value's end of no bytes. [kernel copy_map_value] */
+struct special {
+	u32 offset;
+	u32 bytes;
+	u32 freed;        /* 1: zeroed where the kernel frees what the field holds: timers, pointers, lists, trees */
 };
 
 /* Keys of 4 bytes stand in `hash`; others after the header. */
@@ -60,10 +80,14 @@ struct node {
 #define GLOBALS AT(struct globals, 0x13f00)
 struct globals {
 	u32 cpu;
+	u32 all_cpus;     /* 1: an update from outside has values of all CPUs, cpu_stride apart */
+	u32 records;      /* numbers the records of all rings and perf buffers, so that a reader knows their order */
+	u32 unused;
+	u64 socket;       /* the value that an update of a map of sockets puts in */
 };
 
 enum { ANY = 0, NOEXIST = 1, EXIST = 2, LOCK = 4 };
-enum { ENOENT = 2, E2BIG = 7, EEXIST = 17, EINVAL = 22 };
+enum { ENOENT = 2, E2BIG = 7, EAGAIN = 11, ENOMEM = 12, EEXIST = 17, EINVAL = 22, ENOSPC = 28, EOPNOTSUPP = 95 };
 
 PART void copy(u64 to, u64 from, u32 size)
 {
