@@ -1,4 +1,4 @@
-// Compiles the C sources of examples/ and test/corpus/ with clang for BPF. Lines `// build: NAME.o FLAGS...` in a source name its
+// Compiles the C sources of examples/, its folders and test/corpus/ with clang for BPF. Lines `// build: NAME.o FLAGS...` in a source name its
 // objects (default: the source's name, -mcpu=v3). DWARF, which nothing reads, is taken out: it names the compiler's patch version.
 // `--check`: compile into a temporary folder and compare with what is committed.
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,8 @@ const common = ['-O2', '-g', '-Wall', '-Wno-unused-function', '-fdebug-compilati
 
 const scratch = check ? mkdtempSync(join(tmpdir(), 'bpfjit-corpus-')) : undefined;
 let failures = 0;
-for (const folder of ['examples', 'test/corpus']) {
+const examples = readdirSync(join(root, 'examples'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+for (const folder of ['examples', ...examples.map(({ name }) => `examples/${name}`), 'test/corpus']) {
   const directory = join(root, folder);
   for (const name of readdirSync(directory).sort()) {
     if (!name.endsWith('.c') || (parts.length > 0 && !parts.some((part) => name.includes(part)))) continue;
