@@ -9,8 +9,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dash = process.argv.indexOf('--');
 const parts = process.argv.slice(2, dash < 0 ? undefined : dash);
 const options = dash < 0 ? [] : process.argv.slice(dash + 1);
-const files = readdirSync(join(root, 'dist/test'), { recursive: true })
-  .map((name) => join(root, 'dist/test', String(name)))
+const files = ['dist/test', 'dist/examples']
+  .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((name) => join(root, folder, String(name))))
   .filter(
     (path) =>
       path.endsWith('.test.js') &&
