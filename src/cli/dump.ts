@@ -26,6 +26,8 @@ const DEFAULT_BASE = 0x1_0000_0000;
 const CALLEES_FROM = 0x100_0000;
 const CALLEE_STEP = 0x100;
 /** Window offsets of maps, which only a live object knows. */
+/** Where the table for callx would lie: in memory of the host's. */
+const TABLE_FROM = 0x1000_0000_0000;
 const MAPS_FROM = 0x4_0000;
 const MAP_STEP = 0x1_0000;
 
@@ -70,6 +72,8 @@ function surroundings(base: Address, helpers: ReadonlyMap<string, Address>): Par
           return addressFromNumber(MAPS_FROM + symbol.index * MAP_STEP + 0x100 + symbol.offset);
         case 'function':
           return addressFromNumber(symbol.slot);
+        case 'functions':
+          return addressFromNumber(TABLE_FROM);
         default:
           return helpers.get(symbol.name) ?? addressPlus(base, CALLEES_FROM + callees++ * CALLEE_STEP);
       }

@@ -40,8 +40,12 @@ export async function runCompiled(program: Program, memory: Uint8Array, host: Ho
     open.jsFunction(() => {
       throw new BpfError('runtime/missing-helper', { in: 'program', program: program.name }, `no ${symbol.kind} ${JSON.stringify(symbol)}`);
     }).address;
+  // For callx; 0 is no function.
+  const functions = open.table(FIRST_HANDLE + program.subprograms.length);
+  for (const [id, address] of helpers) if (id > 0) functions.set(id, address);
   const resolve = (symbol: SymbolRef): number => {
     if (symbol.kind === 'helper') return helpers.get(symbol.id) ?? missing(symbol);
+    if (symbol.kind === 'functions') return functions.address;
     return symbol.kind === 'function' ? FIRST_HANDLE + program.subprogramOf[symbol.slot]! : missing(symbol);
   };
   let room: CodeRoom | undefined;
@@ -59,10 +63,10 @@ export async function runCompiled(program: Program, memory: Uint8Array, host: Ho
   assert(room !== undefined, 'compiling allocates');
   room.write(image.bytes);
   const base = room.address;
-  // For callx; 0 is no function.
-  const functions = Array.from({ length: FIRST_HANDLE }, (_, id) => (id === 0 ? 0 : (helpers.get(id) ?? 0)));
-  functions.push(...image.entries.map((entry) => base + entry));
-  const executable = open.executable({ entry: base + image.entries[0]!, places: PLACES, functions });
+  image.entries.forEach((entry, i) => {
+    functions.set(FIRST_HANDLE + i, base + entry);
+  });
+  const executable = open.executable({ entry: base + image.entries[0]!, places: PLACES });
   window.write(PLACE.packet, memory);
   executable.setFuel(CONFORMANCE_FUEL);
   executable.setPacket(PLACE.packet, memory.length);

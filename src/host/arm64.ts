@@ -1,17 +1,28 @@
 // Thunks, stubs and the signal handler of arm64. Registers as in the `bpf` convention: R0 to R5 x0 to x5, R6 to R9 x19 to x22, R10
 // x25, fuel slice w26, activation x27, window base x28.
 //
-// A stop: slot in w16, reason in w17, jump to the stop stub. A fuel check that finds the slice used up: slot in w16, the place to go
+// A stop: slot in w16, reason in w17, branch with link to the stop stub. A fuel check that finds the slice used up: slot in w16, the place to go
 // on at in x17, jump to the fuel stub, which clobbers x15 to x17.
 
 import { ACTIVATION, STOP } from '../jit/activation.ts';
+import { TAIL_FRAME_RESUME } from '../jit/arm64/abi.ts';
 import { enc } from '../jit/arm64/encode.ts';
 import { siteEncoder } from '../jit/arm64/labels.ts';
 import { cond } from '../jit/arm64/registers.ts';
 import type { BatchLayout, LibraryPrototype, Span } from '../runtime/host.ts';
 import { assert } from '../util/error.ts';
 import { Arm64Code, type Label } from './arm64-code.ts';
-import { type Emitter, type EntryOptions, FAULT_TABLE, FAULT_WORDS, FUEL_SLICE, HOST_FIELD, type SharedStubs, SIGNAL } from './stubs.ts';
+import {
+  type Emitter,
+  type EntryOptions,
+  FAULT_TABLE,
+  FAULT_WORDS,
+  FUEL_SLICE,
+  HOST_FIELD,
+  RETURN,
+  type SharedStubs,
+  SIGNAL,
+} from './stubs.ts';
 
 const A = ACTIVATION;
 const H = HOST_FIELD;
@@ -39,7 +50,7 @@ const SYS = { rt_sigaction: 134, getpid: 172, gettid: 178, tgkill: 131 };
 const SVC = 0xd4000001 | 0;
 const CLOCK_MONOTONIC = 1;
 
-function enter(code: Arm64Code, { activation, base }: EntryOptions): void {
+function enter(code: Arm64Code, { activation, base }: Omit<EntryOptions, 'places'>): void {
   code.word(enc.stpPre(X, 29, LR, SP, -SAVED_BYTES));
   for (let i = 19; i < 29; i += 2) code.word(enc.stp(X, i, i + 1, SP, 16 + (i - 19) * 8));
   code.moveImm(ACT, activation);
@@ -54,14 +65,19 @@ function leave(code: Arm64Code): void {
   code.word(enc.ret(LR));
 }
 
-/** R1 and R2 are set. */
-function callEntry(code: Arm64Code, { entry, places }: EntryOptions): void {
+function takeFuel(code: Arm64Code): void {
   code.load(8, 9, ACT, H.fuelRest);
   code.load(4, FUEL, ACT, H.fuelSlice);
   code.store(8, 9, ACT, A.fuelTotal);
+}
+
+/** R1 and R2 are set. */
+function callEntry(code: Arm64Code, { entry, places }: EntryOptions): void {
+  takeFuel(code);
   code.add(R10, BASE, places.stackTop, 9);
   for (const register of [0, 3, 4, 5, 19, 20, 21, 22]) code.zero(register);
-  code.store(4, ZR, ACT, A.tailCalls);
+  // And tailStacks.
+  code.store(8, ZR, ACT, A.tailCalls);
   code.call(entry, 16);
 }
 
@@ -119,7 +135,24 @@ function run(at: number, options: EntryOptions): Uint8Array {
   callEntry(code, options);
   code.bind(after);
   code.store(8, 0, ACT, H.result);
-  code.store(4, FUEL, ACT, H.fuelEnd);
+  code.store(4, FUEL, ACT, H.fuel);
+  leave(code);
+  return code.finish();
+}
+
+function call(at: number, options: Omit<EntryOptions, 'places'>): Uint8Array {
+  const code = new Arm64Code(at);
+  const after = code.label();
+  enter(code, options);
+  setContinuation(code, after);
+  takeFuel(code);
+  for (const [i, register] of ARGUMENTS.entries()) code.load(8, register, ACT, H.arguments + 8 * i);
+  code.load(8, R10, ACT, H.frame);
+  for (const register of [0, 19, 20, 21, 22]) code.zero(register);
+  code.call(options.entry, 16);
+  code.bind(after);
+  code.store(8, 0, ACT, H.result);
+  code.store(4, FUEL, ACT, H.fuel);
   leave(code);
   return code.finish();
 }
@@ -188,6 +221,7 @@ function shared(at: number, clockGettime: number): SharedStubs {
   const stopStub = code.label();
   code.bind(stopStub);
   storeRegisters(code);
+  code.store(8, LR, ACT, A.faultPc);
   code.move32(16, 16);
   code.move32(17, 17);
   code.store(8, 17, ACT, A.stopReason);
@@ -252,17 +286,19 @@ function shared(at: number, clockGettime: number): SharedStubs {
   code.jumpIf(cond.ge, late);
   code.jump(refill);
 
+  const stopWith = (reason: number): void => {
+    code.move(LR, 17);
+    code.moveImm(17, reason);
+    code.jump(stopStub);
+  };
   code.bind(empty);
-  code.moveImm(17, STOP.fuel);
-  code.jump(stopStub);
+  stopWith(STOP.fuel);
   code.bind(aborted);
   code.load(8, 16, ACT, H.call);
-  code.moveImm(17, STOP.aborted);
-  code.jump(stopStub);
+  stopWith(STOP.aborted);
   code.bind(late);
   code.load(8, 16, ACT, H.call);
-  code.moveImm(17, STOP.deadline);
-  code.jump(stopStub);
+  stopWith(STOP.deadline);
   return { code: code.finish(), stop: stopStub.offset, fuel, fault };
 }
 
@@ -276,7 +312,6 @@ function callC(code: Arm64Code, target: number): void {
 
 /** Stops on behalf of a callee: reason in w17; the return address tells the place. */
 function stopCaller(code: Arm64Code, stop: number): void {
-  code.store(8, LR, ACT, A.faultPc);
   code.word(enc.movn(W, 16, 0, 0));
   code.jumpTo(stop);
 }
@@ -284,15 +319,28 @@ function stopCaller(code: Arm64Code, stop: number): void {
 function jsCall(at: number, callback: number, number: number, stop: number): Uint8Array {
   const code = new Arm64Code(at);
   const stopped = code.label();
+  const notReturned = code.label();
   for (const [i, register] of ARGUMENTS.entries()) code.store(8, register, ACT, H.arguments + 8 * i);
   code.moveImm(9, number);
   code.store(4, 9, ACT, H.call);
+  code.store(8, LR, ACT, H.callPc);
+  code.store(8, R10, ACT, H.frame);
+  code.store(4, FUEL, ACT, H.fuel);
   callC(code, callback);
+  code.load(4, FUEL, ACT, H.fuel);
   code.to(stopped, (displacement) => enc.cbnz(W, 0, displacement));
   code.load(8, 0, ACT, H.result);
   code.word(enc.ret(LR));
   code.bind(stopped);
   code.move32(17, 0);
+  code.word(enc.subsImm(W, ZR, 17, RETURN, 0));
+  code.jumpIf(cond.ne, notReturned);
+  code.load(8, 0, ACT, H.result);
+  code.load(8, 9, ACT, A.tailFrame);
+  code.word(enc.addImm(X, SP, 9, 0, 0));
+  code.load(8, 16, SP, TAIL_FRAME_RESUME);
+  code.word(enc.br(16));
+  code.bind(notReturned);
   stopCaller(code, stop);
   return code.finish();
 }
@@ -432,4 +480,4 @@ function handler(at: number, table: number): Uint8Array {
   return code.finish();
 }
 
-export const arm64: Emitter = { trap: siteEncoder.trap, shared, trampoline, run, batch, jsCall, libraryCall, handler };
+export const arm64: Emitter = { trap: siteEncoder.trap, shared, trampoline, run, call, batch, jsCall, libraryCall, handler };

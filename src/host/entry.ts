@@ -3,10 +3,10 @@
 import { ACTIVATION, STOP } from '../jit/activation.ts';
 import type { Executable, ExecutableOptions, RunPlaces, Span, StopState } from '../runtime/host.ts';
 import { assert, BpfError } from '../util/error.ts';
-import { FLOOR } from '../window/window.ts';
+import { FLOOR, FRAME_BYTES } from '../window/window.ts';
 import type { Room } from './code-space.ts';
 import { type Activation, type NativeWindow, place, setAddress } from './host.ts';
-import { FAULT_WORDS, FUEL_SLICE, HOST_FIELD } from './stubs.ts';
+import { type EntryOptions, FAULT_WORDS, FUEL_SLICE, HOST_FIELD } from './stubs.ts';
 
 const A = ACTIVATION;
 const H = HOST_FIELD;
@@ -21,6 +21,33 @@ const ENDLESS = 2 ** 62;
 /** A 64-bit number as halves and as a whole: arithmetic on bigints would cost more than a short program. */
 const whole = new BigUint64Array(1);
 const halves = new Uint32Array(whole.buffer);
+
+/** What a function called from JavaScript takes over from the run that it belongs to; and what it gives back. Words of 8 bytes. */
+const INHERITED = [
+  ...[A.tailCalls, A.stackLimit, A.programs, A.cpu, A.routineStack, A.packet, A.packetLength],
+  ...[H.deadline, H.stopFlag, H.windowEnd],
+];
+const GIVEN_BACK = [A.tailCalls, A.packet, A.packetLength];
+
+/** What is left: the slice in the register, and what lies beyond it. */
+function fuelOf(words: Uint32Array): number {
+  const rest = (words[A.fuelTotal / 4 + 1]! | 0) * 2 ** 32 + words[A.fuelTotal / 4]!;
+  return rest + (words[H.fuel / 4]! | 0);
+}
+
+/** For a run to start with. */
+function setFuel(words: Uint32Array, fuel: number): void {
+  const slice = Math.min(fuel, FUEL_SLICE);
+  setAddress(words, H.fuelSlice, slice);
+  setAddress(words, H.fuelRest, fuel - slice);
+}
+
+/** For a run to go on with. */
+function splitFuel(words: Uint32Array, fuel: number): void {
+  const slice = Math.min(fuel, FUEL_SLICE);
+  words[H.fuel / 4] = slice;
+  setAddress(words, A.fuelTotal, fuel - slice);
+}
 
 /** Placed code and the halves of its address. */
 interface Code {
@@ -37,7 +64,8 @@ interface Thunk {
   readonly places: RunPlaces;
   readonly activation: Activation;
   readonly words: Uint32Array;
-  readonly run: Code;
+  run: Code | undefined;
+  call: Code | undefined;
   batch: Code | undefined;
 }
 
@@ -48,8 +76,6 @@ export class NativeExecutable implements Executable {
   readonly #options: ExecutableOptions;
   readonly #release: () => void;
   readonly #thunks: Thunk[] = [];
-  /** Code addresses by handle, in memory of JavaScript's. */
-  readonly #functions: BigUint64Array;
   #live = true;
   #fuel = ENDLESS;
   #timeoutMs = 0;
@@ -64,9 +90,6 @@ export class NativeExecutable implements Executable {
     this.window = window;
     this.#options = options;
     this.#release = release;
-    this.#functions = BigUint64Array.from(options.functions ?? [], BigInt);
-    // Asking for the address moves a small array out of the collector's reach, for good.
-    if (this.#functions.length > 0) window.host.native.addressOf(new Uint8Array(this.#functions.buffer));
   }
 
   get r0(): bigint {
@@ -76,9 +99,11 @@ export class NativeExecutable implements Executable {
   }
 
   get fuelLeft(): number {
-    const { words } = this.#thunks[this.window.host.depth]!;
-    const rest = (words[A.fuelTotal / 4 + 1]! | 0) * 2 ** 32 + words[A.fuelTotal / 4]!;
-    return rest + (words[H.fuelEnd / 4]! | 0);
+    return fuelOf(this.#thunks[this.window.host.depth]!.words);
+  }
+
+  get tailStacks(): number {
+    return this.#thunks[this.window.host.depth]!.words[A.tailStacks / 4]!;
   }
 
   setFuel(slots: number): void {
@@ -112,12 +137,13 @@ export class NativeExecutable implements Executable {
     this.#packet = pointer;
     this.#packetLength = length;
     this.#packetNetwork = network;
-    for (const { owner, words } of this.window.host.activations) {
-      if (owner !== this) continue;
-      words[A.packet / 4] = pointer;
-      words[A.packetLength / 4] = length;
-      words[A.packetNetwork / 4] = network;
-    }
+    for (const { owner, words } of this.window.host.activations) if (owner === this) this.#writePacket(words);
+  }
+
+  #writePacket(words: Uint32Array): void {
+    words[A.packet / 4] = this.#packet;
+    words[A.packetLength / 4] = this.#packetLength;
+    words[A.packetNetwork / 4] = this.#packetNetwork;
   }
 
   /** Activations take the settings over when the next run starts. */
@@ -130,45 +156,43 @@ export class NativeExecutable implements Executable {
   #prepare(activation: Activation, { stackLimit, routineStack }: RunPlaces): void {
     const { words, address } = activation;
     const { base, end, host } = this.window;
-    const slice = Math.min(this.#fuel, FUEL_SLICE);
-    setAddress(words, H.fuelSlice, slice);
-    setAddress(words, H.fuelRest, this.#fuel - slice);
+    setFuel(words, this.#fuel);
     setAddress(words, H.windowEnd, end);
     setAddress(words, H.deadline, 0);
     setAddress(words, H.stopFlag, this.#stopFlag === undefined ? address + H.zero : host.native.addressOf(this.#stopFlag));
     setAddress(words, A.stackLimit, base + stackLimit);
     setAddress(words, A.routineStack, base + routineStack);
-    setAddress(words, A.functions, this.#functions.length === 0 ? 0 : host.native.addressOf(new Uint8Array(this.#functions.buffer)));
-    words[A.functionCount / 4] = this.#functions.length;
+    setAddress(words, A.programs, this.window.programs.address);
+    setAddress(words, A.tailFrame, 0);
     words[A.cpu / 4] = this.#cpu;
-    words[A.packet / 4] = this.#packet;
-    words[A.packetLength / 4] = this.#packetLength;
-    words[A.packetNetwork / 4] = this.#packetNetwork;
+    this.#writePacket(words);
     activation.owner = this;
   }
 
   #makeThunk(depth: number): Thunk {
-    const { host, base } = this.window;
+    const { host } = this.window;
     if (!this.#live) throw new BpfError('host/disposed', { in: 'host' }, 'this program was disposed of');
     const activation = host.activation(depth);
     const places = depth === 0 ? this.#options.places : this.#options.nested?.(depth);
     if (places === undefined) throw new BpfError('host/nesting', { in: 'host' }, 'this program cannot run inside a helper of another run');
     this.#check(places.clear);
-    const options = { activation: activation.address, base, entry: this.#options.entry, places };
-    const { room } = place(host.space, (at) => ({ code: host.emitter.run(at, options) }));
-    const thunk: Thunk = { places, activation, words: activation.words, run: codeAt(room), batch: undefined };
+    const thunk: Thunk = { places, activation, words: activation.words, run: undefined, call: undefined, batch: undefined };
     this.#thunks[depth] = thunk;
     return thunk;
   }
 
-  #makeBatch(thunk: Thunk, depth: number): Code {
+  #place({ activation, places }: Thunk, emit: (at: number, options: EntryOptions) => Uint8Array): Code {
     const { host, base } = this.window;
+    const options = { activation: activation.address, base, entry: this.#options.entry, places };
+    return codeAt(place(host.space, (at) => ({ code: emit(at, options) })).room);
+  }
+
+  #makeBatch(thunk: Thunk): Code {
     const layout = this.#options.batch;
     assert(layout !== undefined, 'an executable without a batch layout runs one by one');
     this.#check(layout.clear);
-    const options = { activation: host.activation(depth).address, base, entry: this.#options.entry, places: thunk.places };
-    const { room } = place(host.space, (at) => ({ code: host.emitter.batch(at, options, layout) }));
-    thunk.batch = codeAt(room);
+    const { emitter } = this.window.host;
+    thunk.batch = this.#place(thunk, (at, options) => emitter.batch(at, options, layout));
     return thunk.batch;
   }
 
@@ -185,9 +209,15 @@ export class NativeExecutable implements Executable {
     words[H.r1 / 4] = r1;
     words[H.r2 / 4] = r2;
     if (this.#timeoutMs !== 0) this.#setDeadline(activation);
-    const { run } = thunk;
-    host.thunk[0] = run.low;
-    host.thunk[1] = run.high;
+    thunk.run ??= this.#place(thunk, host.emitter.run);
+    return this.#enter(thunk.run, activation, depth);
+  }
+
+  #enter({ low, high }: Code, activation: Activation, depth: number): number {
+    const { host } = this.window;
+    const { words } = activation;
+    host.thunk[0] = low;
+    host.thunk[1] = high;
     host.depth = depth + 1;
     try {
       host.enter();
@@ -197,7 +227,44 @@ export class NativeExecutable implements Executable {
     this.r0Low = words[H.result / 4]!;
     this.r0High = words[H.result / 4 + 1]!;
     const reason = words[A.stopReason / 4]!;
-    if (reason !== STOP.none) this.#stopped = this.#readStop(activation);
+    if (reason !== STOP.none) this.#stop(activation);
+    return reason;
+  }
+
+  #stop(activation: Activation): void {
+    this.#stopped = this.#readStop(activation);
+    // What tail calls have changed in the block is not changed back.
+    activation.owner = undefined;
+  }
+
+  call(args: readonly bigint[], continues: boolean): number {
+    const { host, base } = this.window;
+    const { depth } = host;
+    const thunk = this.#thunks[depth] ?? this.#makeThunk(depth);
+    const { activation, places } = thunk;
+    const { words, longs } = activation;
+    const outer = continues ? host.activation(depth - 1) : undefined;
+    if (outer === undefined) {
+      if (activation.owner !== this) this.#prepare(activation, places);
+      if (this.#timeoutMs !== 0) this.#setDeadline(activation);
+      setAddress(words, H.frame, base + places.stackTop);
+      longs[A.tailCalls / 8] = 0n;
+    } else {
+      for (const field of INHERITED) longs[field / 8] = outer.longs[field / 8]!;
+      setFuel(words, fuelOf(outer.words));
+      longs[H.frame / 8] = outer.longs[H.frame / 8]! - BigInt(FRAME_BYTES);
+      longs[A.tailFrame / 8] = 0n;
+      activation.owner = undefined;
+    }
+    args.forEach((arg, i) => {
+      longs[H.arguments / 8 + i] = arg;
+    });
+    thunk.call ??= this.#place(thunk, host.emitter.call);
+    const reason = this.#enter(thunk.call, activation, depth);
+    if (outer !== undefined) {
+      for (const field of GIVEN_BACK) outer.longs[field / 8] = longs[field / 8]!;
+      if (reason === STOP.none) splitFuel(outer.words, fuelOf(words));
+    }
     return reason;
   }
 
@@ -212,7 +279,7 @@ export class NativeExecutable implements Executable {
     assert(layout !== undefined && first >= FLOOR && first + count * layout.stride <= end, 'descriptors inside the window');
     if (count === 0) return 0;
     const thunk = this.#thunks[depth] ?? this.#makeThunk(depth);
-    const code = thunk.batch ?? this.#makeBatch(thunk, depth);
+    const code = thunk.batch ?? this.#makeBatch(thunk);
     const { activation } = thunk;
     const { words, longs } = activation;
     if (activation.owner !== this) this.#prepare(activation, thunk.places);
@@ -230,7 +297,7 @@ export class NativeExecutable implements Executable {
         host.enter();
         done += step - words[H.batchLeft / 4]!;
         if (words[A.stopReason / 4] !== STOP.none) {
-          this.#stopped = this.#readStop(activation);
+          this.#stop(activation);
           break;
         }
         if (!watched || done === count) continue;
@@ -258,7 +325,7 @@ export class NativeExecutable implements Executable {
     const state = {
       reason,
       slot: located ? -1 : words[A.stopSlot / 4]!,
-      pc: located ? Number(longs[A.faultPc / 8]) : 0,
+      pc: Number(longs[A.faultPc / 8]),
       address: reason === STOP.fault ? Number(longs[A.faultAddress / 8]! - BigInt(base)) : 0,
       registers,
       ...(located && reason === STOP.fault ? { returns: this.#returns(activation) } : {}),
@@ -297,8 +364,7 @@ export class NativeExecutable implements Executable {
     this.#changed();
     for (const thunk of this.#thunks) {
       if (thunk === undefined) continue;
-      this.window.host.space.free(thunk.run.room);
-      if (thunk.batch !== undefined) this.window.host.space.free(thunk.batch.room);
+      for (const code of [thunk.run, thunk.call, thunk.batch]) if (code !== undefined) this.window.host.space.free(code.room);
     }
     this.#thunks.length = 0;
   }

@@ -1,16 +1,19 @@
 // The native host of one thread: windows, rooms for images, functions outside the image. Everything that runs does so on an
 // activation of this thread; runs nested in JavaScript helpers take the next one.
 import { ACTIVATION, STOP } from '../jit/activation.ts';
-import type {
-  CodeRoom,
-  Executable,
-  ExecutableOptions,
-  Host,
-  HostCall,
-  HostFunction,
-  HostWindow,
-  LibraryPrototype,
-  WindowMemory,
+import {
+  type CallSite,
+  type CodeRoom,
+  type CodeTable,
+  type Executable,
+  type ExecutableOptions,
+  type Host,
+  type HostCall,
+  type HostFunction,
+  type HostWindow,
+  type LibraryPrototype,
+  ProgramReturn,
+  type WindowMemory,
 } from '../runtime/host.ts';
 import { assert, BpfError } from '../util/error.ts';
 import { BpfStopped } from '../util/stopped.ts';
@@ -20,7 +23,7 @@ import { NativeExecutable } from './entry.ts';
 import { joinFaultTable } from './faults.ts';
 import { guard, guardAgain } from './guards.ts';
 import { loadNative, type Native } from './native.ts';
-import { CHUNK_BYTES, type Emitter, HOST_FIELD } from './stubs.ts';
+import { CHUNK_BYTES, type Emitter, HOST_FIELD, RETURN } from './stubs.ts';
 
 /** An activation block as JavaScript sees it; indexes are byte offsets divided by the element's size. */
 export interface Activation {
@@ -121,6 +124,10 @@ export class NativeHost implements Host {
             : call(longs[at]!, longs[at + 1]!, longs[at + 2]!, longs[at + 3]!, longs[at + 4]!);
       return STOP.none;
     } catch (error) {
+      if (error instanceof ProgramReturn) {
+        longs[HOST_FIELD.result / 8] = error.r0;
+        return RETURN;
+      }
       activation.thrown = error;
       return error instanceof BpfStopped ? STOP[error.reason] : STOP.helper;
     }
@@ -184,7 +191,10 @@ export class NativeWindow implements HostWindow {
   readonly #memory: WebAssembly.Memory;
   readonly #guarded: Guarded;
   readonly #things = new Set<() => void>();
+  /** Code has only their addresses: they are held here. */
+  readonly #tables = new Set<CodeTable>();
   #disposed = false;
+  #programs: CodeTable;
 
   constructor(host: NativeHost, window: WindowMemory) {
     this.host = host;
@@ -193,6 +203,45 @@ export class NativeWindow implements HostWindow {
     listen(host.native, window, this.#guarded);
     this.base = this.#guarded.base;
     this.#guarded.users.add(this);
+    this.#programs = this.table(0);
+  }
+
+  get programs(): CodeTable {
+    return this.#programs;
+  }
+
+  table(entries: number): CodeTable {
+    const table: CodeTable = new NativeTable(this.host.native, entries, () => this.#tables.delete(table));
+    this.#tables.add(table);
+    return table;
+  }
+
+  setPrograms(table: CodeTable): void {
+    this.#programs = table;
+    for (const { owner, words } of this.host.activations) {
+      if (owner?.window === this) setAddress(words, ACTIVATION.programs, table.address);
+    }
+  }
+
+  get callSite(): CallSite {
+    const { longs } = this.host.activation(this.host.depth - 1);
+    const { base } = this;
+    return {
+      pc: Number(longs[HOST_FIELD.callPc / 8]),
+      frame: Number(longs[HOST_FIELD.frame / 8]) - base,
+      stackLimit: Number(longs[ACTIVATION.stackLimit / 8]) - base,
+      returns: longs[ACTIVATION.tailFrame / 8] !== 0n,
+    };
+  }
+
+  setPacket(pointer: number, length: number, network: number): void {
+    for (let depth = 0; depth < this.host.depth; depth++) {
+      const { words, owner } = this.host.activation(depth);
+      if (owner !== undefined && owner.window !== this) continue;
+      words[ACTIVATION.packet / 4] = pointer;
+      words[ACTIVATION.packetLength / 4] = length;
+      words[ACTIVATION.packetNetwork / 4] = network;
+    }
   }
 
   /** First pointer beyond the window. */
@@ -268,7 +317,29 @@ export class NativeWindow implements HostWindow {
     }
     this.#disposed = true;
     for (const release of [...this.#things]) release();
+    this.#tables.clear();
     this.#guarded.users.delete(this);
+  }
+}
+
+class NativeTable implements CodeTable {
+  readonly entries: number;
+  readonly address: number;
+  readonly free: () => void;
+  readonly #words: BigUint64Array;
+
+  constructor(native: Native, entries: number, free: () => void) {
+    this.entries = entries;
+    this.free = free;
+    // An array of more than 64 bytes never lies where the collector moves it.
+    this.#words = new BigUint64Array(Math.max(16, entries + 1));
+    this.#words[0] = BigInt(entries);
+    this.address = native.addressOf(new Uint8Array(this.#words.buffer)) + 8;
+  }
+
+  set(index: number, code: number): void {
+    assert(index >= 0 && index < this.entries, 'an entry of the table');
+    this.#words[index + 1] = BigInt(code);
   }
 }
 

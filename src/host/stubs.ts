@@ -41,12 +41,18 @@ export const HOST_FIELD = {
   zero: 368,
   /** Of the thread's first block: the thunk that the trampoline jumps to. */
   target: 376,
-  /** What the fuel register held when the run came to its exit (int32). */
-  fuelEnd: 384,
+  /** The fuel register (int32): as it was when JavaScript was called and as it is to be then; and when the run came to its exit. */
+  fuel: 384,
   /** Of a fault: the stack pointer (x86-64), the link register and some words of the stack (arm64). */
   faultStack: 392,
   faultLink: 400,
+  /** Of a call to JavaScript: the return address, and R10's native address; of a function called from JavaScript, what its R10 shall be. */
+  callPc: 472,
+  frame: 480,
 } as const;
+
+/** What a call to JavaScript gives for a STOP reason where the program that was tail-called returns its result instead. */
+export const RETURN = 0x100;
 /** Words of the stack that the arm64 stub keeps. */
 export const FAULT_WORDS = 8;
 
@@ -77,6 +83,8 @@ export interface Emitter {
   /** The one function that JavaScript calls, so that V8 can make a direct call of it: a jump to the address in `cell`. */
   trampoline(at: number, cell: number): Uint8Array;
   run(at: number, options: EntryOptions): Uint8Array;
+  /** A function of a program: R1 to R5 in the block, R10 as well; the count of tail calls goes on. */
+  call(at: number, options: Omit<EntryOptions, 'places'>): Uint8Array;
   batch(at: number, options: EntryOptions, layout: BatchLayout): Uint8Array;
   /** `callback`: address of the one C entry into JavaScript, which returns a STOP reason; `stop`: of the stop stub. */
   jsCall(at: number, callback: number, number: number, stop: number): Uint8Array;

@@ -1,15 +1,26 @@
 // Thunks, stubs and the signal handler of x86-64. Registers as in the `bpf` convention: R0 rax, R1 to R5 rdi rsi rdx rcx r8, R6 to R9
 // rbx r13 r14 r15, R10 rbp, window base r12, fuel slice r9d; scratch r10 and r11.
 //
-// A stop: the reason pushed on the native stack (8 bytes), the slot in r10d, the activation in r11, jump to the stop stub. A fuel check that finds the
-// slice used up: the slot in r10d, the activation in r11, the place to go on at on top of the stack, jump to the fuel stub.
+// A stop: the reason pushed on the native stack (8 bytes), the slot in r10d, the activation in r11, call of the stop stub, which takes
+// the return address for the place. A fuel check that finds the slice used up: the slot in r10d, the activation in r11, the place to go
+// on at on top of the stack, jump to the fuel stub.
 import { ACTIVATION, STOP } from '../jit/activation.ts';
 import { CC } from '../jit/x64/forms.ts';
 import { siteEncoder } from '../jit/x64/labels.ts';
 import { REG } from '../jit/x64/registers.ts';
 import type { BatchCopy, BatchLayout, LibraryPrototype, Span } from '../runtime/host.ts';
 import { assert } from '../util/error.ts';
-import { CHUNK_BYTES, type Emitter, type EntryOptions, FAULT_TABLE, FUEL_SLICE, HOST_FIELD, type SharedStubs, SIGNAL } from './stubs.ts';
+import {
+  CHUNK_BYTES,
+  type Emitter,
+  type EntryOptions,
+  FAULT_TABLE,
+  FUEL_SLICE,
+  HOST_FIELD,
+  RETURN,
+  type SharedStubs,
+  SIGNAL,
+} from './stubs.ts';
 import { X64Code } from './x64-code.ts';
 
 const { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 } = REG;
@@ -38,7 +49,7 @@ function findActivation(code: X64Code): void {
   code.opImm('and', r11, -CHUNK_BYTES);
 }
 
-function enter(code: X64Code, { activation, base }: EntryOptions): void {
+function enter(code: X64Code, { activation, base }: Omit<EntryOptions, 'places'>): void {
   for (const register of CALLEE_SAVED) code.push(register);
   code.lea(rsp, rsp, -8);
   code.moveImm(r11, activation);
@@ -55,14 +66,20 @@ function leave(code: X64Code): void {
   code.ret();
 }
 
-/** Expects the activation in r11; R1 and R2 are set. */
-function callEntry(code: X64Code, { entry, places }: EntryOptions): void {
+/** Expects the activation in r11. */
+function takeFuel(code: X64Code): void {
   code.load(rax, r11, H.fuelRest);
   code.load32(r9, r11, H.fuelSlice);
   code.store(r11, A.fuelTotal, rax);
+}
+
+/** Expects the activation in r11; R1 and R2 are set. */
+function callEntry(code: X64Code, { entry, places }: EntryOptions): void {
+  takeFuel(code);
   code.lea(rbp, r12, places.stackTop);
   for (const register of [rax, rdx, rcx, r8, rbx, r13, r14, r15]) code.zero(register);
-  code.store32(r11, A.tailCalls, rax);
+  // And tailStacks.
+  code.store(r11, A.tailCalls, rax);
   code.call(entry);
 }
 
@@ -130,7 +147,23 @@ function run(at: number, options: EntryOptions): Uint8Array {
   callEntry(code, options);
   code.lea(r11, rsp, -STACK_AT_CALL);
   code.store(r11, H.result, rax);
-  code.store32(r11, H.fuelEnd, r9);
+  code.store32(r11, H.fuel, r9);
+  leave(code);
+  return code.finish();
+}
+
+function call(at: number, options: Omit<EntryOptions, 'places'>): Uint8Array {
+  const code = new X64Code(at);
+  enter(code, options);
+  code.storeImm(r11, A.stopReason, STOP.none);
+  takeFuel(code);
+  for (const [i, register] of ARGUMENTS.entries()) code.load(register, r11, H.arguments + 8 * i);
+  code.load(rbp, r11, H.frame);
+  for (const register of [rax, rbx, r13, r14, r15]) code.zero(register);
+  code.call(options.entry);
+  code.lea(r11, rsp, -STACK_AT_CALL);
+  code.store(r11, H.result, rax);
+  code.store32(r11, H.fuel, r9);
   leave(code);
   return code.finish();
 }
@@ -189,6 +222,8 @@ function shared(at: number, clockGettime: number): SharedStubs {
   code.bind(stopStub);
   storeRegisters(code);
   code.pop(rax);
+  code.store(r11, A.faultPc, rax);
+  code.pop(rax);
   code.store(r11, A.stopReason, rax);
   code.store(r11, A.stopSlot, r10);
   returnToThunk(code);
@@ -203,8 +238,10 @@ function shared(at: number, clockGettime: number): SharedStubs {
   const kept = [rax, rdi, rsi, rdx, rcx, r8];
   const stopWith = (reason: number): void => {
     for (const register of [...kept].reverse()) code.pop(register);
-    code.lea(rsp, rsp, 8);
+    // The fuel register is free from now on.
+    code.pop(r9);
     code.pushImm8(reason);
+    code.push(r9);
     code.jump(stopStub);
   };
   const empty = code.label();
@@ -271,8 +308,8 @@ function onHostStack(code: X64Code, call: () => void): void {
 /** Stops on behalf of a callee: reason in rax, activation in r11; the return address tells the place. */
 function stopCaller(code: X64Code, stop: number): void {
   code.load(r10, rsp, 0);
-  code.store(r11, A.faultPc, r10);
   code.push(rax);
+  code.push(r10);
   code.moveImm(r10, NO_SLOT);
   code.jumpTo(stop);
 }
@@ -280,9 +317,14 @@ function stopCaller(code: X64Code, stop: number): void {
 function jsCall(at: number, callback: number, number: number, stop: number): Uint8Array {
   const code = new X64Code(at);
   const stopped = code.label();
+  const notReturned = code.label();
   findActivation(code);
+  code.load(rax, rsp, 0);
   for (const [i, register] of ARGUMENTS.entries()) code.store(r11, H.arguments + 8 * i, register);
   code.storeImm32(r11, H.call, number);
+  code.store(r11, H.callPc, rax);
+  code.store(r11, H.frame, rbp);
+  code.store32(r11, H.fuel, r9);
   onHostStack(code, () => {
     code.moveImm(rax, callback);
     code.callRegister(rax);
@@ -291,9 +333,18 @@ function jsCall(at: number, callback: number, number: number, stop: number): Uin
   code.test32(rax, rax);
   code.jumpIf(CC.ne, stopped);
   code.load(rax, r11, H.result);
+  code.load32(r9, r11, H.fuel);
   code.ret();
   code.bind(stopped);
   code.move32(rax, rax);
+  code.opImm32('cmp', rax, RETURN);
+  code.jumpIf(CC.ne, notReturned);
+  code.load(rax, r11, H.result);
+  code.load32(r9, r11, H.fuel);
+  code.load(rsp, r11, A.tailFrame);
+  code.lea(rsp, rsp, -8);
+  code.ret();
+  code.bind(notReturned);
   stopCaller(code, stop);
   return code.finish();
 }
@@ -439,4 +490,4 @@ function handler(at: number, table: number): Uint8Array {
   return code.finish();
 }
 
-export const x64: Emitter = { trap: siteEncoder.trap, shared, trampoline, run, batch, jsCall, libraryCall, handler };
+export const x64: Emitter = { trap: siteEncoder.trap, shared, trampoline, run, call, batch, jsCall, libraryCall, handler };

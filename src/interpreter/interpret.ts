@@ -2,13 +2,14 @@
 // pairs of 32-bit halves, with a 64-bit view of the same bytes for multiplication, division and atomics; nothing is allocated per
 // instruction. long because the instruction set is one loop: splitting it would cost a call an instruction.
 import { ALU, ATOMIC, COND, type Code, KIND, PACKET_BASE, PSEUDO, SWAP } from '../isa/code.ts';
+import { callsEntry } from '../program/cfg.ts';
 import { functionAt, sourceAt } from '../program/lines.ts';
 import type { Program } from '../program/program.ts';
 import { AssertionFailure, assert } from '../util/error.ts';
 import { BpfStopped, type FaultAccess, type StopCause, type StopFrame } from '../util/stopped.ts';
 import type { Regions } from '../window/regions.ts';
 import { FLOOR, FRAME_BYTES, MAX_FRAMES, PLACE, type Window } from '../window/window.ts';
-import { type Callee, type Caller, type Counters, FIRST_HANDLE, type RunState, TAIL_CALL_LIMIT } from './machine.ts';
+import { type Callee, type Caller, type Counters, FIRST_HANDLE, type RunState, TAIL_CALL_LIMIT, type TailStack } from './machine.ts';
 
 /** How an interpreter resolves what the program names. */
 export interface Links {
@@ -38,9 +39,12 @@ export interface InterpreterOptions {
 }
 
 const SCRATCH = 11;
-const DEPTHS = MAX_FRAMES * (1 + TAIL_CALL_LIMIT) + 1;
+const STACK_BYTES = FRAME_BYTES * MAX_FRAMES;
+const DEPTHS = (MAX_FRAMES + 1) * (1 + TAIL_CALL_LIMIT);
 /** Calls in calls of routines. */
 const ROUTINE_DEPTH = 24;
+/** R0 after a tail call that failed: -ENOENT. */
+const TAIL_CALL_FAILED = -2;
 /** Slots that a routine may execute in one call; only a damaged map needs more. */
 const ROUTINE_FUEL = 2 ** 28;
 const DEADLINE_INTERVAL = 1024;
@@ -63,12 +67,14 @@ export class Interpreter implements Caller {
   readonly #high: Int32Array;
   readonly #callees: (Callee | undefined)[];
   readonly #gateOn: Uint32Array;
-  /** By depth: eight frames for the program and each of 33 that are tail-called. */
+  /** By stack and depth: eight frames for the program and each of 33 that are tail-called. */
   readonly #returnTo = new Int32Array(DEPTHS);
   readonly #saved = new Int32Array(DEPTHS * 8);
   /** Of routines: their own, since their stack and their fuel are. */
   readonly #own: RunState = idleState();
   #state: RunState = this.#own;
+  /** The first function has a caller as well. */
+  readonly #entryIsCalled: boolean;
   /** Slot being executed, where a host function or a fault may need it. */
   #slot = 0;
   /** Depth of the outermost frame since the program, or its callback, was entered. */
@@ -92,6 +98,7 @@ export class Interpreter implements Caller {
     this.#high = Int32Array.from(code.hi);
     this.#callees = new Array<Callee | undefined>(code.slots).fill(undefined);
     for (let slot = 0; slot < code.slots; slot++) this.#link(code, slot);
+    this.#entryIsCalled = callsEntry(code);
   }
 
   #link(code: Code, slot: number): void {
@@ -160,7 +167,8 @@ export class Interpreter implements Caller {
     const { waiting, depth } = state;
     const slot = this.#slot;
     const base = this.#base;
-    state.waiting = { frames: () => this.#frames(slot, depth, base, by), outer: waiting };
+    const first = placeOf(state) - depth;
+    state.waiting = { frames: () => this.#frames(slot, first, depth, base, by), outer: waiting };
     try {
       enter();
     } finally {
@@ -168,10 +176,10 @@ export class Interpreter implements Caller {
     }
   }
 
-  /** Innermost first: the function at `slot`, where `by` happened, and those that called it since depth `base`. */
-  #frames(slot: number, depth: number, base: number, by: StopFrame['by']): StopFrame[] {
+  /** Innermost first: the function at `slot`, where `by` happened, and those that called it since depth `base` of the stack at `first`. */
+  #frames(slot: number, first: number, depth: number, base: number, by: StopFrame['by']): StopFrame[] {
     const frames = [this.#frame(slot, by)];
-    for (let at = depth - 1; at >= base; at--) frames.push(this.#frame(this.#returnTo[at]! - 1, 'call'));
+    for (let at = depth - 1; at >= base; at--) frames.push(this.#frame(this.#returnTo[first + at]! - 1, 'call'));
     return frames;
   }
 
@@ -229,15 +237,15 @@ export class Interpreter implements Caller {
 
   #allowed(pointer: number, size: number, write: boolean): boolean {
     if (size === 0) return true;
-    const depth = Math.max(1, this.#state.depth);
-    if (inFrames(this.#stackTop, Math.min(depth, MAX_FRAMES), pointer, size)) return true;
-    if (depth > MAX_FRAMES && inFrames(PLACE.deepStackTop, depth - MAX_FRAMES, pointer, size)) return true;
+    const { tailStack } = this.#state;
+    if (inFrames(this.#topOf(tailStack), Math.max(1, this.#state.depth), pointer, size)) return true;
+    if (tailStack !== undefined && this.#inOuterFrames(tailStack, pointer, size)) return true;
     return this.#regions.find(pointer, size, write, this.#privileged);
   }
 
   #stop(cause: StopCause, slot: number, what: string, access?: FaultAccess): never {
     const state = this.#state;
-    const frames = this.#frames(slot, state.depth, this.#base, 'stop');
+    const frames = this.#frames(slot, placeOf(state) - state.depth, state.depth, this.#base, 'stop');
     for (let waiting = state.waiting; waiting !== undefined; waiting = waiting.outer) frames.push(...waiting.frames());
     const { program, source } = frames[0]!;
     const registers = [...this.registers.subarray(0, 11)];
@@ -263,9 +271,10 @@ export class Interpreter implements Caller {
   #meaning(value: bigint): string | undefined {
     if (value < BigInt(FLOOR) || value > 0xffff_ffffn) return undefined;
     const pointer = Number(value);
-    const { depth } = this.#state;
+    const { depth, tailStack } = this.#state;
+    const top = this.#topOf(tailStack);
     for (let at = depth; at > 0; at--) {
-      const below = this.#frameTop(at) - pointer;
+      const below = top - FRAME_BYTES * (at - 1) - pointer;
       if (below < 0 || below > FRAME_BYTES || (below === FRAME_BYTES && at < depth)) continue;
       const whose = at === depth ? '' : at === depth - 1 ? ' of the caller' : ` of the frame ${depth - at} up`;
       return `fp${below === 0 ? '' : ` - ${below}`}${whose}`;
@@ -285,8 +294,9 @@ export class Interpreter implements Caller {
       this.#stop('fault', slot, `${text}: a null pointer${pointer === 0 ? '' : ' plus an offset'}`, { kind: verb, address, size });
     }
     let nearest = this.#regions.nearest(pointer, size);
-    const live = this.#stackTop - FRAME_BYTES * Math.min(this.#state.depth, MAX_FRAMES);
-    const byStack = pointer + size > this.#stackTop ? pointer + size - this.#stackTop : pointer < live ? pointer - live : 0;
+    const top = this.#topOf(this.#state.tailStack);
+    const live = top - FRAME_BYTES * this.#state.depth;
+    const byStack = pointer + size > top ? pointer + size - top : pointer < live ? pointer - live : 0;
     if (nearest === undefined || Math.abs(byStack) < Math.abs(nearest.by)) nearest = { name: 'the stack', by: byStack };
     const { name, by } = nearest;
     const bytes = `${Math.abs(by)} byte${Math.abs(by) === 1 ? '' : 's'}`;
@@ -351,7 +361,7 @@ export class Interpreter implements Caller {
     let fuel = state.fuel;
     let charges = 0;
     // The frames of the stack that the current one lies in.
-    let stackTop = this.#topOf(base);
+    const stackTop = this.#topOf(state.tailStack);
     let stackLow = this.#halves[20]! - FRAME_BYTES;
     let generation = regions.generation;
     // Intervals that a search has found: two for reads, one for writes.
@@ -670,8 +680,12 @@ export class Interpreter implements Caller {
           let at = ops[pc] === 1 ? (w[srcs[pc]! << 1]! + imms[pc]!) | 0 : imms[pc]!;
           if (at < 0) at = headerOffset(at, state);
           if (at < 0 || at + size > state.packetLength) {
+            // The function returns 0. [kernel gen_ld_abs]
             q[0] = 0n;
-            return;
+            if (state.depth === base) return;
+            pc = this.#leave(state);
+            stackLow = w[20]! - FRAME_BYTES;
+            break;
           }
           const from = state.packet + at - FLOOR;
           w[0] = size === 1 ? view.getUint8(from) : size === 2 ? view.getUint16(from) : view.getInt32(from);
@@ -792,14 +806,17 @@ export class Interpreter implements Caller {
         case KIND.callKfunc: {
           if (kinds[pc] === KIND.callHelper && imms[pc] === 12) {
             this.#slot = pc;
-            if (this.#tailCall(state)) {
+            if (this.#tailCall(state, pc)) {
               // The frame is the callee's now: its exit is ours.
               fuel = state.fuel;
               if (state.depth === base) return;
               pc = this.#leave(state);
               stackLow = w[20]! - FRAME_BYTES;
-              stackTop = this.#topOf(state.depth);
-            } else pc++;
+            } else {
+              w[0] = TAIL_CALL_FAILED;
+              w[1] = -1;
+              pc++;
+            }
           } else {
             const name = kinds[pc] === KIND.callHelper ? `helper ${imms[pc]}` : `kernel function ${this.program.kfuncs[imms[pc]!]}`;
             this.#callHost(pc, name, this.#callees[pc]);
@@ -817,7 +834,6 @@ export class Interpreter implements Caller {
         case KIND.callLocal:
           this.#push(state, pc, pc + 1);
           stackLow = w[20]! - FRAME_BYTES;
-          stackTop = this.#topOf(state.depth);
           pc = offsets[pc]!;
           break;
 
@@ -828,7 +844,6 @@ export class Interpreter implements Caller {
           if (target !== undefined) {
             this.#push(state, pc, pc + 1);
             stackLow = w[20]! - FRAME_BYTES;
-            stackTop = this.#topOf(state.depth);
             pc = target.start;
             break;
           }
@@ -849,7 +864,6 @@ export class Interpreter implements Caller {
           if (state.depth === base) return;
           pc = this.#leave(state);
           stackLow = w[20]! - FRAME_BYTES;
-          stackTop = this.#topOf(state.depth);
           break;
 
         case KIND.addrSpaceCast:
@@ -862,77 +876,88 @@ export class Interpreter implements Caller {
     }
   }
 
+  /** R10 of a stack's first frame. */
+  #topOf(tailStack: TailStack | undefined): number {
+    return tailStack === undefined ? this.#stackTop : PLACE.tailStacksTop - STACK_BYTES * (tailStack.number - 1);
+  }
+
   /** R10 of the frame at `depth`, which counts from 1. */
-  #frameTop(depth: number): number {
-    if (depth <= MAX_FRAMES) return this.#stackTop - FRAME_BYTES * (depth - 1);
-    return PLACE.deepStackTop - FRAME_BYTES * (depth - MAX_FRAMES - 1);
+  #frameTop({ depth, tailStack }: RunState): number {
+    return this.#topOf(tailStack) - FRAME_BYTES * (depth - 1);
   }
 
-  /** Top of the frames that the one at `depth` is contiguous with. */
-  #topOf(depth: number): number {
-    return depth <= MAX_FRAMES ? this.#stackTop : PLACE.deepStackTop;
-  }
-
-  /** Sets R10. Each tail call may start another eight frames, as its program has a call depth of its own. */
+  /** Sets R10. */
   #openFrame(state: RunState, slot: number): void {
-    const { depth } = state;
-    const most = this.#privileged ? ROUTINE_DEPTH : MAX_FRAMES * (1 + state.tailCalls);
-    if (depth > MAX_FRAMES && depth > most) {
+    if (state.depth > (this.#privileged ? ROUTINE_DEPTH : MAX_FRAMES)) {
       state.depth--;
       this.#stop('stack', slot, `more than ${MAX_FRAMES} frames`);
     }
     // Routines have no frames.
-    if (depth > MAX_FRAMES && this.#privileged) return;
-    const top = this.#frameTop(depth);
-    this.#halves[20] = top;
-    if (depth > MAX_FRAMES) this.window.zero(top - FRAME_BYTES, FRAME_BYTES);
+    if (!this.#privileged) this.#halves[20] = this.#frameTop(state);
   }
 
-  /** No region: unless it is a frame of the stack's other part, the access is wrong. */
+  /** Whether the bytes lie in a live frame of a stack before that one. */
+  #inOuterFrames(tailStack: TailStack, pointer: number, size: number): boolean {
+    for (let at: TailStack | undefined = tailStack; at !== undefined; at = at.outer) {
+      if (inFrames(this.#topOf(at.outer), at.depth, pointer, size)) return true;
+    }
+    return false;
+  }
+
+  /** No region: unless it is a frame of another stack, the access is wrong. */
   #missed(slot: number, half: number, pointer: number, size: number, write: boolean): void {
-    if (this.#state.depth <= MAX_FRAMES || !inFrames(this.#stackTop, MAX_FRAMES, pointer, size)) this.#badAccess(slot, half, size, write);
+    const { tailStack } = this.#state;
+    if (tailStack === undefined || !this.#inOuterFrames(tailStack, pointer, size)) this.#badAccess(slot, half, size, write);
     const regions = this.#regions;
     regions.low = regions.high = pointer;
   }
 
   /** A new frame; R6 to R9 are kept for the caller. */
   #push(state: RunState, slot: number, returnTo: number): void {
-    const depth = state.depth;
+    const at = placeOf(state);
     const w = this.#halves;
     const saved = this.#saved;
-    this.#returnTo[depth] = returnTo;
-    for (let i = 0; i < 8; i++) saved[depth * 8 + i] = w[12 + i]!;
-    state.depth = depth + 1;
+    this.#returnTo[at] = returnTo;
+    for (let i = 0; i < 8; i++) saved[at * 8 + i] = w[12 + i]!;
+    state.depth++;
     this.#openFrame(state, slot);
   }
 
   /** Back to the caller's frame; gives the slot to go on at. */
   #leave(state: RunState): number {
-    const depth = state.depth - 1;
+    state.depth--;
+    const at = placeOf(state);
     const w = this.#halves;
     const saved = this.#saved;
-    for (let i = 0; i < 8; i++) w[12 + i] = saved[depth * 8 + i]!;
-    state.depth = depth;
-    w[20] = this.#frameTop(depth);
-    return this.#returnTo[depth]!;
+    for (let i = 0; i < 8; i++) w[12 + i] = saved[at * 8 + i]!;
+    w[20] = this.#frameTop(state);
+    return this.#returnTo[at]!;
   }
 
-  /** bpf_tail_call(ctx, map, index): true: the callee ran in place of this frame and R0 is its result. */
-  #tailCall(state: RunState): boolean {
+  /** bpf_tail_call(ctx, map, index): true: the callee ran in place of this function and R0 is its result. */
+  #tailCall(state: RunState, slot: number): boolean {
     const index = this.#halves[6]! >>> 0;
     const target = state.tailCalls >= TAIL_CALL_LIMIT ? undefined : this.#links.tailTarget(this.registers[2]!, index);
     if (target === undefined) return false;
     state.tailCalls++;
-    const r1 = this.registers[1]!;
-    // Saved registers lie by depth, so that even the same program can run on above them.
-    const { depth } = state;
+    // A context is a pointer.
+    const r1 = BigInt.asUintN(32, this.registers[1]!);
+    const { depth, tailStack } = state;
+    const returns = this.program.subprogramOf[slot] !== 0 || this.#entryIsCalled;
     try {
       this.#above(state, 'tail call', () => {
-        state.depth--;
+        if (!returns) state.depth = depth - 1;
+        else {
+          // Its caller goes on after the callee, which has a stack of its own.
+          state.tailStack = { number: state.tailCalls, depth, outer: tailStack };
+          state.tailStacks = state.tailCalls;
+          state.depth = 0;
+        }
         this.registers[0] = target.run(state, r1, 0n);
       });
     } finally {
       state.depth = depth;
+      state.tailStack = tailStack;
     }
     return true;
   }
@@ -993,6 +1018,11 @@ export class Interpreter implements Caller {
     if (op === ATOMIC.cmpxchg) q[0] = old;
     else if (fetch) q[src] = old;
   }
+}
+
+/** Where the frame that is left is kept: stacks have nine places, depth 0 is none. */
+function placeOf({ depth, tailStack }: RunState): number {
+  return (tailStack?.number ?? 0) * (MAX_FRAMES + 1) + depth;
 }
 
 function idleState(): RunState {

@@ -49,6 +49,15 @@ export interface Waiting {
   readonly outer: Waiting | undefined;
 }
 
+/** The stack of a program that a function with a caller has tail-called, and what it came from. */
+export interface TailStack {
+  /** Number of the tail call, from 1 on; the first eight frames of a run are stack 0. */
+  readonly number: number;
+  /** Frames in use on the stack before. */
+  readonly depth: number;
+  readonly outer: TailStack | undefined;
+}
+
 /** State that all programs of one run share: a tail call passes it on. */
 export interface RunState {
   /** Slots left; Infinity: not counted. */
@@ -61,6 +70,10 @@ export interface RunState {
   tailCalls: number;
   /** Frames in use on the program stack. */
   depth: number;
+  /** Which stack that is; undefined: the run's first. */
+  tailStack?: TailStack | undefined;
+  /** How many stacks of tail calls have been written to. */
+  tailStacks?: number;
   /** The bytes that legacy packet loads see. */
   packet: number;
   packetLength: number;

@@ -5,8 +5,9 @@ export const ACTIVATION = {
   /** Native stack pointer to restore when the program stops; set by the entry thunk. */
   savedStack: 0,
   /**
-   * Address of the stub that ends the run. arm64: slot in w16, reason in w17. x64: reason pushed on the native stack (8 bytes), slot in
-   * r10d (0xffffffff: the fault pc says where), activation in r11.
+   * Address of the stub that ends the run. arm64: slot in w16, reason in w17, an address in the image (a return address) in x30. x64:
+   * reason and such an address pushed on the native stack (8 bytes each), slot in r10d, activation in r11. Slot 0xffffffff: the address
+   * says where.
    */
   stopStub: 8,
   /**
@@ -19,14 +20,17 @@ export const ACTIVATION = {
   fuelTotal: 24,
   /** Tail calls made so far (uint32). */
   tailCalls: 32,
+  /** How many of the stacks of tail calls callees have been given (uint32): out. */
+  tailStacks: 36,
   /** Lowest native R10 that a call may still leave behind, for programs that check their depth. */
   stackLimit: 40,
-  /** Table of code pointers by handle, and its length (uint32). */
-  functions: 48,
-  functionCount: 56,
+  /** Table of the entries that tail calls reach, by program number; 0: not compiled. Its length (uint64) lies before it. */
+  programs: 48,
+  /** Native stack pointer of the innermost tail call that returns to a caller; 0: none. See `jit/tail-call.ts`. */
+  tailFrame: 56,
   /** CPU id that helpers report (uint32). */
   cpu: 64,
-  /** Out: STOP reason, slot, faulting pc and address. */
+  /** Out: STOP reason, slot, faulting pc (of other stops: a return address in the image) and address. */
   stopReason: 72,
   stopSlot: 80,
   faultPc: 88,

@@ -30,6 +30,7 @@ export class Assembler {
     map: new Map(),
     mapValue: new Map(),
     function: new Map(),
+    functions: new Map(),
   };
   readonly #entries: number[] = [];
 
@@ -146,7 +147,8 @@ export class Assembler {
     this.#entries.push(label);
   }
 
-  finish(target: string): Unit {
+  /** `tailEntry`: label of the place that tail calls enter at; -1: the first function's entry. */
+  finish(target: string, tailEntry: number = UNBOUND): Unit {
     for (let label = 0; label < this.#labels; label++) assert(this.#labelAt[label] !== UNBOUND, `label ${label} is not bound`);
     return {
       target,
@@ -165,6 +167,7 @@ export class Assembler {
       markAt: this.#markAt,
       markSites: this.#markSites,
       entries: Int32Array.from(this.#entries),
+      tailEntry: tailEntry === UNBOUND ? this.#entries[0]! : tailEntry,
     };
   }
 }
@@ -189,6 +192,8 @@ function symbolKey(ref: SymbolRef): number | string {
       return ref.index * 2 ** 32 + (ref.offset >>> 0);
     case 'function':
       return ref.slot;
+    case 'functions':
+      return 0;
     default:
       return unreachable(ref);
   }

@@ -17,6 +17,8 @@ export interface Image {
   readonly rangeAt: Int32Array;
   /** Entry of each subprogram. */
   readonly entries: Int32Array;
+  /** Where tail calls of other programs enter. */
+  readonly tailEntry: number;
   /** How it came about: forms and places of all sites, rounds, promotions. */
   readonly settled: Settled;
 }
@@ -94,6 +96,7 @@ export function emit(settled: Settled): Image {
     size: at,
     ...ranges(settled),
     entries: unit.entries.map((label) => offsetOfLabel(settled, label)),
+    tailEntry: offsetOfLabel(settled, unit.tailEntry),
     settled,
   };
 }

@@ -97,6 +97,8 @@ export function symbolName(symbol: SymbolRef): string {
       return `map ${symbol.index} + ${symbol.offset}`;
     case 'function':
       return `function at slot ${symbol.slot}`;
+    case 'functions':
+      return 'table of functions';
     default:
       return unreachable(symbol);
   }

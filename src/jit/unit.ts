@@ -13,7 +13,9 @@ export type SymbolRef =
   /** The window offset of byte `offset` of a map's storage (globals: lddw map value; inlined array lookups). */
   | { readonly kind: 'mapValue'; readonly index: number; readonly offset: number }
   /** A code handle for the subprogram that starts at `slot`. */
-  | { readonly kind: 'function'; readonly slot: number };
+  | { readonly kind: 'function'; readonly slot: number }
+  /** The native address of the program's table of code addresses by handle; its length (uint64) lies before it. */
+  | { readonly kind: 'functions' };
 
 /** How a site's bytes depend on where things are. A target has a table of these; `Unit.siteKind` indexes it. */
 export interface SiteKind {
@@ -65,6 +67,8 @@ export interface Unit {
   readonly markSites: Int32Array;
   /** Label number of each subprogram's entry. */
   readonly entries: Int32Array;
+  /** Label number of the place that tail calls of other programs enter at. */
+  readonly tailEntry: number;
 }
 
 const helperSymbols = new Map(HELPERS.map(({ id, name }): [number, SymbolRef] => [id, { kind: 'helper', id, name: `bpf_${name}` }]));

@@ -115,6 +115,12 @@ function refersToFunction(code: Code, slot: number): boolean {
   return kind === KIND.callLocal || (kind === KIND.lddw && code.op[slot] === PSEUDO.func);
 }
 
+/** Something calls the program's first function, or takes its handle. */
+export function callsEntry(code: Code): boolean {
+  for (let slot = 0; slot < code.slots; slot++) if (code.offset[slot] === 0 && refersToFunction(code, slot)) return true;
+  return false;
+}
+
 /** Index into `subprograms` per slot. */
 export function numberSlots(slots: number, subprograms: readonly Subprogram[]): Uint16Array | Uint32Array {
   const result = subprograms.length <= 0x10000 ? new Uint16Array(slots) : new Uint32Array(slots);
@@ -130,12 +136,11 @@ export function numberSlots(slots: number, subprograms: readonly Subprogram[]): 
  */
 export function fuelCosts(code: Code, subprograms: readonly Subprogram[]): Uint32Array {
   const cost = new Uint32Array(code.slots);
-  let entryIsCalled = false;
+  const entryIsCalled = callsEntry(code);
   for (let slot = 0; slot < code.slots; slot++) {
     const kind = code.kind[slot]!;
     const target = code.offset[slot]!;
     if (isJump(kind) && target <= slot) cost[target] = Math.max(cost[target]!, slot - target + 1);
-    if (refersToFunction(code, slot) && target === 0) entryIsCalled = true;
   }
   subprograms.forEach(({ start, end }, index) => {
     if (index > 0 || entryIsCalled) cost[start] = cost[start]! + (end - start);

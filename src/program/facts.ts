@@ -2,7 +2,7 @@
 import { ALU, ATOMIC, type Code, KIND, PSEUDO, SWAP } from '../isa/code.ts';
 import { helperById } from '../spec/helpers.ts';
 import { Columns } from '../util/columns.ts';
-import { type ControlFlow, controlFlow } from './cfg.ts';
+import { type ControlFlow, callsEntry, controlFlow } from './cfg.ts';
 import type { Program } from './program.ts';
 
 /** Registers of the program; a set of them is a mask with bit r for Rr. */
@@ -102,14 +102,6 @@ function spread(flag: Uint8Array, callers: readonly number[], callees: readonly 
     if (!changed) return;
   }
   flag.fill(1);
-}
-
-function callsEntry({ slots, kind, op, offset }: Code): boolean {
-  for (let slot = 0; slot < slots; slot++) {
-    if (offset[slot] !== 0) continue;
-    if (kind[slot] === KIND.callLocal || (kind[slot] === KIND.lddw && op[slot] === PSEUDO.func)) return true;
-  }
-  return false;
 }
 
 function mentionsFrame(code: Code, slot: number): boolean {

@@ -29,7 +29,42 @@ export interface HostWindow {
   /** A C function of the system as a callee in the `bpf` convention; undefined where the system has none of that name. */
   libraryFunction(prototype: LibraryPrototype): HostFunction | undefined;
   executable(options: ExecutableOptions): Executable;
+  /** Room for code addresses, outside the window, all 0 at first. */
+  table(entries: number): CodeTable;
+  /** Where tail calls of the runs of this window find the entries of programs, by number. */
+  setPrograms(table: CodeTable): void;
+  /** Of the call of a `jsFunction` that is under way, the innermost. */
+  readonly callSite: CallSite;
+  /** A helper has moved the packet of the runs that are under way. */
+  setPacket(pointer: number, length: number, network: number): void;
   dispose(): void;
+}
+
+export interface CodeTable {
+  readonly entries: number;
+  /** Of entry 0; the number of entries (uint64) lies before it. */
+  readonly address: number;
+  set(index: number, code: number): void;
+  free(): void;
+}
+
+export interface CallSite {
+  /** Return address. */
+  readonly pc: number;
+  /** R10 of the caller. */
+  readonly frame: number;
+  /** Lowest R10 that the caller's stack has. */
+  readonly stackLimit: number;
+  /** The caller, or what called it, is in a tail call that returns to a function: see `ProgramReturn`. */
+  readonly returns: boolean;
+}
+
+/** Thrown by a `jsFunction` whose call site `returns`: the program that was tail-called returns R0 to its caller. No Error. */
+export class ProgramReturn {
+  readonly r0: bigint;
+  constructor(r0: bigint) {
+    this.r0 = r0;
+  }
 }
 
 export interface CodeRoom {
@@ -82,8 +117,6 @@ export interface ExecutableOptions {
   readonly places: RunPlaces;
   /** Places of a run inside a JavaScript helper of another run, `depth` 1 and up; undefined: nesting is refused. */
   nested?(depth: number): RunPlaces | undefined;
-  /** Code addresses by handle, for callx and callbacks. */
-  readonly functions?: readonly number[];
   readonly batch?: BatchLayout;
 }
 
@@ -122,7 +155,7 @@ export interface StopState {
   readonly reason: number;
   /** -1: the machine does not know; `pc` does. */
   readonly slot: number;
-  /** Faults: address of the instruction; helpers: the return address; else 0. */
+  /** Faults: address of the instruction; else a return address in the image. */
   readonly pc: number;
   /** Faults: 64-bit effective address as a window pointer (the native address less the base; may be negative). */
   readonly address: number;
@@ -146,12 +179,19 @@ export interface Executable {
   setPacket(pointer: number, length: number, network?: number): void;
   /** Runs once; the STOP reason, 0 when the program came to its exit. */
   run(r1: number, r2: number): number;
+  /**
+   * Calls the entry as a function of five arguments. `continues`: inside a `jsFunction` of a run of this window, whose fuel, limits, tail
+   * calls and packet it shares, in the frame below its caller's; else a run of its own.
+   */
+  call(args: readonly bigint[], continues: boolean): number;
   /** R0 of the last run that came to its exit, as two halves and whole. */
   readonly r0Low: number;
   readonly r0High: number;
   readonly r0: bigint;
   /** Slots that it left of its fuel, where the image counts them. */
   readonly fuelLeft: number;
+  /** How many stacks of tail calls it has written to, from the first on (`PLACE.tailStacksTop`); also of a run that was stopped. */
+  readonly tailStacks: number;
   /** Runs `count` descriptors from `first` on; returns how many came to their exit. Fewer: the next one was stopped; go on behind it. */
   runBatch(first: number, count: number): number;
   /** Of the last run or batch that was stopped. */

@@ -1,8 +1,9 @@
 // The engine that interprets: the reference, and the only one that sees an access beyond a region's end.
 import { Interpreter, type Links } from '../interpreter/interpret.ts';
-import type { Callee } from '../interpreter/machine.ts';
+import type { Callee, RunState } from '../interpreter/machine.ts';
 import type { Program } from '../program/program.ts';
 import { assert } from '../util/error.ts';
+import { clearTailStacks } from '../window/window.ts';
 import type { Engine, EngineObject, Runnable } from './engine.ts';
 import { enterRoutine } from './enter-routine.ts';
 import type { Home } from './home.ts';
@@ -48,10 +49,10 @@ export const interpreter: Engine = {
         return {
           run({ r1, r2, state, timeoutMs }) {
             if (timeoutMs > 0) state.deadline = state.now() + timeoutMs;
-            return made.run(state, BigInt(r1), BigInt(r2));
+            return clearing(home, state, () => made.run(state, BigInt(r1), BigInt(r2)));
           },
           call(handle, [a, b, c, d, e], { state }) {
-            return made.callFunction(state, handle, a!, b!, c!, d!, e!);
+            return clearing(home, state, () => made.callFunction(state, handle, a!, b!, c!, d!, e!));
           },
           image: undefined,
           dispose: () => undefined,
@@ -61,6 +62,16 @@ export const interpreter: Engine = {
     };
   },
 };
+
+/** Stacks of tail calls are 0 for the next run. */
+function clearing(home: Home, state: RunState, run: () => bigint): bigint {
+  state.tailStacks = 0;
+  try {
+    return run();
+  } finally {
+    if (state.tailStacks > 0) clearTailStacks(home.window, state.tailStacks);
+  }
+}
 
 function linksOf(program: Program, home: Home, callees: ReadonlyMap<number, Callee>, tailTarget: Links['tailTarget']): Links {
   const mapOf = (index: number) => {

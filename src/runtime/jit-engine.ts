@@ -1,27 +1,27 @@
 // The engine of machine code: compiles programs and routines into one code space of a host, native or simulated, and runs them there.
 
-import { type Caller, FIRST_HANDLE, type HelperFunction, TAIL_CALL_LIMIT } from '../interpreter/machine.ts';
+import { type Caller, FIRST_HANDLE, type HelperFunction } from '../interpreter/machine.ts';
 import { KIND } from '../isa/code.ts';
 import { STOP } from '../jit/activation.ts';
 import { addressFromNumber } from '../jit/address.ts';
 import { compile } from '../jit/compile.ts';
 import { type Image, slotAt } from '../jit/image.ts';
+import { HELPER_TAIL_CALL } from '../jit/tail-call.ts';
 import type { CompileOptions, Target } from '../jit/target.ts';
 import type { SymbolRef } from '../jit/unit.ts';
 import { functionAt, sourceAt } from '../program/lines.ts';
-import { createProgram, type Program } from '../program/program.ts';
-import { tryParseHex } from '../util/bytes.ts';
+import type { Program } from '../program/program.ts';
 import { assert } from '../util/error.ts';
 import { BpfStopped, type FaultAccess, orStopped, type StopCause } from '../util/stopped.ts';
-import { FRAME_BYTES, MAX_FRAMES, PLACE, type Window } from '../window/window.ts';
+import { clearTailStacks, FRAME_BYTES, MAX_FRAMES, PLACE, type Window } from '../window/window.ts';
 import type { BatchRunner, Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
 import type { Home } from './home.ts';
-import type { BatchLayout, CodeRoom, Executable, Host, HostFunction, HostWindow, RunPlaces, StopState } from './host.ts';
+import type { BatchLayout, CodeRoom, CodeTable, Executable, Host, HostFunction, HostWindow, RunPlaces, StopState } from './host.ts';
 import { ROUTINE_HELPERS, routineProgram } from './routines.ts';
-import { RETURNING_TAIL_CALL, rewriteTailCalls } from './tail-calls.ts';
 
 const MAP_LOOKUP = 1;
-const TAIL_CALL = 12;
+/** Numbers in program arrays that the first table has room for. */
+const FIRST_PROGRAMS = 64;
 const STACK_BYTES = FRAME_BYTES * MAX_FRAMES;
 const REASONS = new Map<number, StopCause>(
   Object.entries(STOP)
@@ -39,44 +39,32 @@ const WORDS: Readonly<Record<StopCause, string>> = {
   unsupported: 'an instruction that no engine supports',
 };
 
-/** R1 = {handle, five arguments}: calls the function of that handle with them. How helpers reach callbacks. */
-const INVOKE = createProgram({
-  name: 'invoke',
-  // r0 = [r1], r5 = [r1+40], r4 = [r1+32], r3 = [r1+24], r2 = [r1+16], r1 = [r1+8], callx r0, exit
-  bytes: tryParseHex(
-    '7910000000000000 7915280000000000 7914200000000000 7913180000000000 7912100000000000 7911080000000000 8d00000000000000 9500000000000000',
-  )!,
-});
-
-/** Thrown by bpf_tail_call through the host: the run goes on with another program. No Error, which would collect a stack trace. */
-class TailJump {
-  readonly target: Prepared;
-  readonly r1: number;
-  constructor(target: Prepared, r1: number) {
-    this.target = target;
-    this.r1 = r1;
-  }
-}
-
 /** Both engines of a host's target, native and simulated, differ only in the host. */
 export function jitEngine(name: string, target: Target, host: Host, options: CompileOptions = {}): Engine {
   const cpu: CompileOptions = host.target === 'arm64' ? { lse: host.cpu.has('lse') } : { cpu: host.cpu };
   return { name, open: (home, linked) => new JitObject(name, target, host, home, linked, { ...cpu, ...options }) };
 }
 
+/** Where a program was stopped, and why. */
+interface StopPlace {
+  readonly reason: StopCause;
+  readonly program: Program;
+  readonly slot: number;
+  readonly registers: readonly bigint[];
+  readonly access?: FaultAccess | undefined;
+}
+
 /** A program's image and what runs it. */
 interface Prepared {
   readonly program: Program;
   readonly image: Image;
-  /** Where tail calls were rewritten: slots of the program per slot of what was compiled. */
-  readonly slotOf: Int32Array | undefined;
+  readonly base: number;
   readonly room: CodeRoom;
   readonly executable: Executable;
-  /** Runs callbacks; made when the first helper calls one. */
-  invoker: Executable | undefined;
+  /** Of functions that helpers or timers have called. */
+  readonly functions: (Executable | undefined)[];
   /** By their layouts, as text. */
   readonly batches: Map<string, Executable>;
-  readonly functions: readonly number[];
 }
 
 class JitObject implements EngineObject {
@@ -91,15 +79,15 @@ class JitObject implements EngineObject {
   readonly #kfuncs = new Map<string, HostFunction>();
   readonly #routines: ReadonlyMap<string, number>;
   readonly #rooms: CodeRoom[] = [];
-  /** Block that `INVOKE` reads, one for each depth of nesting; stacks of nested runs. */
-  readonly #nested: { readonly block: number; readonly stack: number }[] = [];
+  /** Stacks of nested runs. */
+  readonly #stacks: number[] = [];
   readonly #caller: JitCaller;
-  #invoke: { readonly address: number } | undefined;
-  /** The program that runs, and its budget. */
-  #current: Prepared | undefined;
+  /** Ascending by their bases: whose code an address is. */
+  readonly #placed: Prepared[] = [];
+  /** Entries of programs for tail calls, by number in program arrays. */
+  #programs: CodeTable;
+  /** The run that is under way. */
   #request: RunRequest | undefined;
-  depth = 0;
-  #tailResult = 0n;
 
   constructor(
     name: string,
@@ -116,19 +104,21 @@ class JitObject implements EngineObject {
     this.#options = options;
     this.#host = host.open(home.window);
     this.#caller = new JitCaller(home.window, this);
+    this.#programs = this.#host.table(FIRST_PROGRAMS);
+    this.#host.setPrograms(this.#programs);
     const routines = routineProgram();
     const { image } = this.#place(routines, { ...options, routine: true, fuel: false });
     const base = addressOf(image);
     this.#routines = new Map(routines.subprograms.map(({ name }, i) => [name, base + image.entries[i]!]));
   }
 
-  #place(program: Program, options: CompileOptions): { readonly image: Image; readonly room: CodeRoom } {
+  #place(program: Program, options: CompileOptions, functions?: CodeTable): { readonly image: Image; readonly room: CodeRoom } {
     let room: CodeRoom | undefined;
     const image = compile(
       program,
       this.#target,
       {
-        resolve: (symbol) => addressFromNumber(this.#resolve(program, symbol)),
+        resolve: (symbol) => addressFromNumber(this.#resolve(program, symbol, functions)),
         allocate: (bytes) => {
           room = this.#host.reserve(bytes);
           return addressFromNumber(room.address);
@@ -142,7 +132,7 @@ class JitObject implements EngineObject {
     return { image, room };
   }
 
-  #resolve(program: Program, symbol: SymbolRef): number {
+  #resolve(program: Program, symbol: SymbolRef, functions: CodeTable | undefined): number {
     const home = this.#home;
     switch (symbol.kind) {
       case 'helper':
@@ -155,8 +145,11 @@ class JitObject implements EngineObject {
         return home.mapOfProgram(program, symbol.index)!.pointer;
       case 'mapValue':
         return home.mapOfProgram(program, symbol.index)!.storage + symbol.offset;
-      default:
+      case 'function':
         return FIRST_HANDLE + program.subprogramOf[symbol.slot]!;
+      default:
+        assert(functions !== undefined, 'a program that calls by handle has a table');
+        return functions.address;
     }
   }
 
@@ -171,17 +164,11 @@ class JitObject implements EngineObject {
     if (routine !== undefined && !this.#home.overridden.has(id)) return this.#routineAddress(routine);
     let made = this.#helpers.get(id);
     if (made === undefined) {
-      const call = this.#tailHelper(id) ?? this.#home.helpers.get(id);
-      made = this.#host.jsFunction(this.#adapt(call ?? missing(id)));
+      const call = this.#home.helpers.get(id) ?? missing(id);
+      made = this.#host.jsFunction(id === HELPER_TAIL_CALL ? this.#tailEntry : this.#adapt(call));
       this.#helpers.set(id, made);
     }
     return made.address;
-  }
-
-  #tailHelper(id: number): HelperFunction | undefined {
-    if (id === TAIL_CALL) return this.#tailCall;
-    if (id === RETURNING_TAIL_CALL.run) return this.#returningTailCall;
-    return id === RETURNING_TAIL_CALL.result ? this.#takeTailResult : undefined;
   }
 
   #kfuncAddress(name: string): number {
@@ -208,258 +195,227 @@ class JitObject implements EngineObject {
     };
   }
 
-  readonly #tailCall: HelperFunction = (caller) => {
-    const target = this.#tailTarget(caller.registers);
-    if (target === undefined) return;
-    throw new TailJump(target, Number(caller.registers[1]!));
-  };
-
-  /** Of functions that have a caller, see tail-calls.ts: the callee runs here, on a stack of its own. */
-  readonly #returningTailCall: HelperFunction = (caller) => {
-    const { registers } = caller;
-    const target = this.#tailTarget(registers);
-    if (target === undefined) {
-      registers[0] = 0n;
-      return;
-    }
-    const r1 = Number(registers[1]!);
-    this.depth++;
-    try {
-      this.#tailResult = this.#run(target, { ...this.#request!, r1, r2: 0 });
-    } finally {
-      this.depth--;
-    }
-    registers[0] = 1n;
-  };
-
-  readonly #takeTailResult: HelperFunction = ({ registers }) => {
-    registers[0] = this.#tailResult;
-  };
-
-  /** What the tail call with those arguments reaches, charged to the run; undefined: it fails, and says so in R0. */
-  #tailTarget(registers: BigUint64Array): Prepared | undefined {
-    const address = registers[2]!;
-    const index = Number(registers[3]! & 0xffff_ffffn);
-    registers[0] = BigInt.asUintN(64, -2n);
+  /** What a tail call asks for that finds no entry in the table: its address, or 0. */
+  readonly #tailEntry = (_context: bigint, address: bigint, slot: bigint): bigint => {
+    const index = Number(slot & 0xffff_ffffn);
     const map = address > 0xffff_ffffn ? undefined : this.#home.mapAt(Number(address));
-    if (map === undefined || map.row.kept !== 'programs' || index >= map.maxEntries) return undefined;
-    const state = this.#request!.state;
-    const program = this.#linked(this.#home.window.u32(map.storage + 8 * index));
-    if (program === undefined || state.tailCalls >= TAIL_CALL_LIMIT) return undefined;
-    state.tailCalls++;
-    return this.#prepare(program);
+    if (map === undefined || map.row.kept !== 'programs' || index >= map.maxEntries) return 0n;
+    const number = this.#home.window.u32(map.storage + 8 * index);
+    const program = this.#linked(number);
+    if (program === undefined) return 0n;
+    const { base, image } = this.#prepare(program);
+    const entry = base + image.tailEntry;
+    if (number >= this.#programs.entries) this.#growPrograms(number);
+    this.#programs.set(number, entry);
+    return BigInt(entry);
+  };
+
+  #growPrograms(number: number): void {
+    // The old one stays: runs that are under way may read it. Entries come back when they are asked for.
+    this.#programs = this.#host.table(2 * Math.max(number, this.#programs.entries));
+    this.#host.setPrograms(this.#programs);
   }
 
   #prepare(program: Program): Prepared {
     const known = this.#prepared.get(program);
     if (known !== undefined) return known;
-    const rewritten = rewriteTailCalls(program);
-    const placed = this.#place(rewritten?.program ?? program, { ...this.#options, routines: !this.#home.overridden.has(MAP_LOOKUP) });
-    const { room } = placed;
-    const image = rewritten === undefined ? placed.image : withSlots(placed.image, rewritten.slotOf);
+    const table = program.code.kind.includes(KIND.callx) ? this.#functionTable(program) : undefined;
+    const options = { ...this.#options, routines: !this.#home.overridden.has(MAP_LOOKUP), tailEntry: true };
+    const { image, room } = this.#place(program, options, table);
     const base = addressOf(image);
-    const functions = this.#functionTable(program, image, base);
+    image.entries.forEach((entry, i) => {
+      table?.set(FIRST_HANDLE + i, base + entry);
+    });
     const executable = this.#host.executable({
       entry: base + image.entries[0]!,
       places: PLACES,
       nested: (depth) => this.#nestedPlaces(depth),
-      ...(functions.length === 0 ? {} : { functions }),
     });
-    const prepared: Prepared = {
-      program,
-      image,
-      slotOf: rewritten?.slotOf,
-      room,
-      executable,
-      invoker: undefined,
-      batches: new Map(),
-      functions,
-    };
+    const prepared: Prepared = { program, image, base, room, executable, functions: [], batches: new Map() };
     this.#prepared.set(program, prepared);
+    let at = this.#placed.findIndex((other) => other.base > base);
+    if (at < 0) at = this.#placed.length;
+    this.#placed.splice(at, 0, prepared);
     return prepared;
   }
 
-  /** Code addresses by handle, where the program takes any; helpers by their numbers for callx. */
-  #functionTable({ code, subprograms }: Program, image: Image, base: number): number[] {
-    const takes = code.kind.includes(KIND.callx) || subprograms.length > 1;
-    if (!takes) return [];
-    const functions = new Array<number>(FIRST_HANDLE).fill(0);
-    if (code.kind.includes(KIND.callx)) {
-      for (const id of [...ROUTINE_HELPERS.keys(), ...this.#home.helpers.keys()])
-        if (id < FIRST_HANDLE) functions[id] = this.#helperAddress(id);
+  /** Code addresses by handle; helpers by their numbers. */
+  #functionTable({ subprograms }: Program): CodeTable {
+    const table = this.#host.table(FIRST_HANDLE + subprograms.length);
+    for (const id of [...ROUTINE_HELPERS.keys(), ...this.#home.helpers.keys()]) {
+      if (id < FIRST_HANDLE) table.set(id, this.#helperAddress(id));
     }
-    for (const entry of image.entries) functions.push(base + entry);
-    return functions;
+    return table;
+  }
+
+  /** The program whose code has that address in it. */
+  #ownerOf(address: number): Prepared | undefined {
+    const placed = this.#placed;
+    let low = 0;
+    let high = placed.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (placed[middle]!.base <= address) low = middle + 1;
+      else high = middle;
+    }
+    const found = placed[low - 1];
+    return found !== undefined && address < found.base + found.image.size ? found : undefined;
+  }
+
+  /** The program that calls a helper. */
+  get #calling(): Prepared {
+    const found = this.#ownerOf(this.#host.callSite.pc - 1);
+    assert(found !== undefined, 'a helper is called by a program');
+    return found;
   }
 
   #nestedPlaces(depth: number): RunPlaces {
-    const { stack } = this.#nestedAt(depth);
-    const top = stack + STACK_BYTES;
-    return { stackTop: top, stackLimit: stack + FRAME_BYTES, routineStack: PLACE.routineStackTop, clear: [] };
+    const { window, regions } = this.#home;
+    for (let i = this.#stacks.length; i <= depth; i++) {
+      const stack = window.allocate(STACK_BYTES);
+      regions.add({ name: 'the stack of a nested run', start: stack, end: stack + STACK_BYTES, privileged: true });
+      this.#stacks.push(stack);
+    }
+    const stack = this.#stacks[depth]!;
+    return { stackTop: stack + STACK_BYTES, stackLimit: stack + FRAME_BYTES, routineStack: PLACE.routineStackTop, clear: [] };
   }
 
-  #nestedAt(depth: number): { readonly block: number; readonly stack: number } {
-    const { window, regions } = this.#home;
-    for (let i = this.#nested.length; i <= depth; i++) {
-      const block = window.allocate(64);
-      const stack = window.allocate(STACK_BYTES);
-      regions.add({ name: 'the stack of a callback', start: stack, end: stack + STACK_BYTES, privileged: true });
-      this.#nested.push({ block, stack });
-    }
-    return this.#nested[depth]!;
+  /** A function of a program as something to call; undefined: it has none of that handle. */
+  #function(prepared: Prepared, handle: bigint): Executable | undefined {
+    const index = handle < 2n ** 32n ? Number(handle) - FIRST_HANDLE : -1;
+    const entry = prepared.image.entries[index];
+    if (entry === undefined) return undefined;
+    prepared.functions[index] ??= this.#host.executable({
+      entry: prepared.base + entry,
+      places: PLACES,
+      nested: (depth) => this.#nestedPlaces(depth),
+    });
+    return prepared.functions[index];
   }
 
   callback(handle: bigint, args: readonly bigint[]): bigint {
-    const current = this.#current!;
-    this.#invoke ??= { address: addressOf(this.#place(INVOKE, { ...this.#options, fuel: false }).image) };
-    current.invoker ??= this.#host.executable({
-      entry: this.#invoke.address,
-      places: PLACES,
-      nested: (depth) => this.#nestedPlaces(depth),
-      functions: current.functions,
-    });
-    const { window } = this.#home;
-    const { block } = this.#nestedAt(this.depth);
-    const subprogram = Number(handle) - FIRST_HANDLE;
-    if (current.program.subprograms[subprogram] === undefined) {
-      this.stop('badCall', `the callback 0x${handle.toString(16)} is not a function of the program`);
+    const calling = this.#calling;
+    const called = this.#function(calling, handle);
+    if (called === undefined) this.stop('badCall', `the callback 0x${handle.toString(16)} is not a function of the program`);
+    const { frame, stackLimit } = this.#host.callSite;
+    if (frame - FRAME_BYTES < stackLimit) {
+      const { start } = calling.program.subprograms[Number(handle) - FIRST_HANDLE]!;
+      this.#throw({ reason: 'stack', program: calling.program, slot: start, registers: [] }, WORDS.stack);
     }
-    window.setU64(block, handle);
-    args.forEach((arg, i) => {
-      window.setU64(block + 8 + 8 * i, arg);
-    });
-    const { state } = this.#request!;
-    const fuel = Number.isFinite(state.fuel) ? state.fuel : Number.POSITIVE_INFINITY;
-    current.invoker.setFuel(fuel);
-    current.invoker.setCpu(this.#home.cpu);
-    current.invoker.setPacket(state.packet, state.packetLength, state.packetNetwork);
-    this.depth++;
-    try {
-      const reason = current.invoker.run(block, 0);
-      if (reason !== STOP.none) this.#throwStop(current, current.invoker);
-      if (Number.isFinite(fuel)) state.fuel = current.invoker.fuelLeft;
-      return current.invoker.r0;
-    } finally {
-      this.depth--;
-    }
+    if (called.call(args, true) !== STOP.none) this.#throwStop(called);
+    return called.r0;
   }
 
   #call(prepared: Prepared, handle: bigint, args: readonly bigint[], request: RunRequest): bigint {
-    const before = this.#current;
     const outer = this.#request;
-    this.#current = prepared;
     this.#request = request;
     try {
-      return this.callback(handle, args);
+      const called = this.#function(prepared, handle);
+      assert(called !== undefined, 'a handle of the program');
+      return this.#finish(called, request, () => called.call(args, false));
     } finally {
-      this.#current = before;
       this.#request = outer;
     }
   }
 
   get program(): Program {
-    return this.#current!.program;
+    return this.#calling.program;
   }
 
   stop(cause: StopCause, what: string): never {
-    const { program } = this.#current!;
-    throw new BpfStopped({ reason: cause, program: program.name, engine: this.#name, slot: -1 }, what);
+    throw new BpfStopped({ reason: cause, program: this.program.name, engine: this.#name, slot: -1 }, what);
   }
 
   /** Legacy loads that follow see the packet where it is now. */
   #packetMoved(): void {
     const { packet, packetLength, packetNetwork } = this.#request!.state;
-    this.#current!.executable.setPacket(packet, packetLength, packetNetwork);
+    this.#host.setPacket(packet, packetLength, packetNetwork ?? 0);
   }
 
-  #run(prepared: Prepared, request: RunRequest): bigint {
-    const before = this.#current;
+  #run({ executable }: Prepared, request: RunRequest): bigint {
     const outer = this.#request;
-    const { state } = request;
     this.#request = request;
-    let next = prepared;
-    let { r1, r2 } = request;
     try {
-      for (;;) {
-        const { executable } = next;
-        this.#current = next;
-        executable.setFuel(state.fuel);
-        executable.setTimeout(request.timeoutMs);
-        executable.setStopFlag(state.stopFlag);
-        executable.setCpu(this.#home.cpu);
-        executable.setPacket(state.packet, state.packetLength, state.packetNetwork);
-        const fuel = state.fuel;
-        const reason = executable.run(r1, r2);
-        // What callbacks have used was taken from `state.fuel` while the program ran.
-        if (Number.isFinite(fuel)) state.fuel = executable.fuelLeft - (fuel - state.fuel);
-        if (reason === STOP.none) return executable.r0;
-        const { thrown } = reason === STOP.helper ? executable.stopped() : { thrown: undefined };
-        if (!(thrown instanceof TailJump)) this.#throwStop(next, executable);
-        next = thrown.target;
-        r1 = thrown.r1;
-        r2 = 0;
-      }
+      return this.#finish(executable, request, () => executable.run(request.r1, request.r2));
     } finally {
-      this.#current = before;
       this.#request = outer;
     }
+  }
+
+  /** From the run's settings to what it gives. */
+  #finish(executable: Executable, { state, timeoutMs }: RunRequest, run: () => number): bigint {
+    executable.setFuel(state.fuel);
+    executable.setTimeout(timeoutMs);
+    executable.setStopFlag(state.stopFlag);
+    executable.setCpu(this.#home.cpu);
+    executable.setPacket(state.packet, state.packetLength, state.packetNetwork);
+    const reason = run();
+    if (executable.tailStacks > 0) clearTailStacks(this.#home.window, executable.tailStacks);
+    // bpf_throw is a stop of a helper, and what comes after it goes on with the fuel.
+    if (Number.isFinite(state.fuel) && (reason === STOP.none || reason === STOP.helper)) state.fuel = executable.fuelLeft;
+    if (reason !== STOP.none) this.#throwStop(executable);
+    return executable.r0;
   }
 
   #batch(prepared: Prepared, layout: BatchLayout, fuel: number): BatchRunner {
     const key = JSON.stringify(layout);
     let executable = prepared.batches.get(key);
     if (executable === undefined) {
-      executable = this.#host.executable({
-        entry: addressOf(prepared.image) + prepared.image.entries[0]!,
-        places: PLACES,
-        batch: layout,
-        ...(prepared.functions.length === 0 ? {} : { functions: prepared.functions }),
-      });
+      executable = this.#host.executable({ entry: prepared.base + prepared.image.entries[0]!, places: PLACES, batch: layout });
       prepared.batches.set(key, executable);
     }
     const loop = executable;
     loop.setFuel(fuel);
     loop.setCpu(this.#home.cpu);
     return {
-      run: (first, count) => {
-        const before = this.#current;
-        this.#current = prepared;
-        try {
-          return loop.runBatch(first, count);
-        } finally {
-          this.#current = before;
-        }
-      },
+      run: (first, count) => loop.runBatch(first, count),
       stopped: () => {
-        const error = orStopped(() => this.#throwStop(prepared, loop));
+        const error = orStopped(() => this.#throwStop(loop));
         assert(error instanceof BpfStopped, 'a stop is thrown');
         return error;
       },
     };
   }
 
-  #throwStop({ program, image, slotOf: original }: Prepared, executable: Executable): never {
+  /** Why `executable` was stopped, said of the program that was at work. */
+  #throwStop(executable: Executable): never {
     const stop = executable.stopped();
-    const slot = stop.slot >= 0 ? (original?.[stop.slot] ?? stop.slot) : slotOf(image, stop);
-    const source = sourceAt(program, slot);
-    const name = functionAt(program, slot);
-    const place = { slot, ...(source === undefined ? {} : { source }) };
     const { thrown } = stop;
     // A stop inside a callback knows its place better than the call of the helper that called it.
     if (thrown !== undefined && !(thrown instanceof BpfStopped && thrown.slot < 0)) throw thrown;
+    const { owner, slot } = this.#placeOf(stop);
+    const { program } = owner;
     const reason = thrown?.reason ?? REASONS.get(stop.reason) ?? 'unsupported';
-    const what = thrown?.what ?? WORDS[reason];
     const access = reason === 'fault' && thrown === undefined ? faultAccess(stop.address, program, slot) : thrown?.access;
+    const place = { reason, program, slot, registers: stop.registers, access };
+    if (access === undefined || thrown !== undefined) this.#throw(place, thrown?.what ?? WORDS[reason]);
+    const { kind, size, address } = access;
+    this.#throw(place, `${kind} of ${size} byte${size === 1 ? '' : 's'} at 0x${address.toString(16)}: outside the window`);
+  }
+
+  #throw({ program, slot, access, reason, registers }: StopPlace, what: string): never {
+    const source = sourceAt(program, slot);
+    const name = functionAt(program, slot);
+    const place = { program: program.name, slot, ...(source === undefined ? {} : { source }) };
     throw new BpfStopped(
       {
-        ...{ reason, program: program.name, engine: this.#name, ...place, registers: stop.registers },
-        ...(name === undefined ? {} : { frames: [{ program: program.name, function: name, ...place, by: 'stop' }] }),
+        ...{ reason, engine: this.#name, ...place, registers },
+        ...(name === undefined ? {} : { frames: [{ ...place, function: name, by: 'stop' }] }),
         ...(access === undefined ? {} : { access }),
       },
-      access === undefined || thrown !== undefined
-        ? what
-        : `${access.kind} of ${access.size} byte${access.size === 1 ? '' : 's'} at 0x${access.address.toString(16)}: outside the window`,
+      what,
     );
+  }
+
+  /** The program and slot whose code was stopped, or called the routine that was. */
+  #placeOf({ reason, slot, pc, returns, thrown }: StopState): { readonly owner: Prepared; readonly slot: number } {
+    // A return address is behind its call: that of a helper, too, which says itself why it stops the program.
+    const places = reason === STOP.fault && thrown === undefined ? [pc, ...(returns ?? []).map((address) => address - 1)] : [pc - 1];
+    for (const address of places) {
+      const owner = this.#ownerOf(address);
+      if (owner !== undefined) return { owner, slot: slot >= 0 ? slot : slotAt(owner.image, address - owner.base) };
+    }
+    return assert(false, 'a stop has a place in a program') as never;
   }
 
   prepare(program: Program): Runnable {
@@ -475,12 +431,12 @@ class JitObject implements EngineObject {
   }
 
   dispose(): void {
-    for (const { executable, invoker, batches } of this.#prepared.values()) {
+    for (const { executable, functions, batches } of this.#prepared.values()) {
       executable.dispose();
-      for (const batch of batches.values()) batch.dispose();
-      invoker?.dispose();
+      for (const made of [...functions, ...batches.values()]) made?.dispose();
     }
     this.#prepared.clear();
+    this.#placed.length = 0;
     for (const made of [...this.#helpers.values(), ...this.#kfuncs.values()]) made.free();
     for (const room of this.#rooms) room.free();
     this.#host.dispose();
@@ -543,16 +499,6 @@ function addressOf(image: Image): number {
   return (image.base.hi >>> 0) * 2 ** 32 + (image.base.lo >>> 0);
 }
 
-/** The slot whose code has the pc in it, or called the routine that has. */
-function slotOf(image: Image, stop: StopState): number {
-  const base = addressOf(image);
-  // A return address is behind its call: that of a helper, too, which says itself why it stops the program.
-  const isFault = stop.reason === STOP.fault && stop.thrown === undefined;
-  const places = isFault ? [stop.pc, ...(stop.returns ?? []).map((address) => address - 1)] : [stop.pc - 1];
-  const inside = places.find((address) => address >= base && address < base + image.size);
-  return inside === undefined ? -1 : slotAt(image, inside - base);
-}
-
 function missing(id: number): HelperFunction {
   return (caller) => caller.stop('helper', `helper ${id} is not available`);
 }
@@ -562,9 +508,4 @@ function faultAccess(address: number, { code }: Program, slot: number): FaultAcc
   const kind = slot < 0 ? undefined : code.kind[slot];
   const write = kind === KIND.store || kind === KIND.storeRelease || kind === KIND.atomic;
   return { kind: write ? 'write' : 'read', address: BigInt.asUintN(64, BigInt(address)), size: slot < 0 ? 1 : code.size[slot]! };
-}
-
-/** Of a rewritten program: what the image says of slots, said of the original's. */
-function withSlots(image: Image, slotOf: Int32Array): Image {
-  return { ...image, rangeSlot: image.rangeSlot.map((slot) => (slot < 0 ? slot : slotOf[slot]!)) };
 }

@@ -60,8 +60,8 @@ export class Routines {
     regions.add({ name: "the program's stack", start: PLACE.stackBottom, end: PLACE.stackTop, privileged: true });
     regions.add({
       name: 'the stack of programs that functions tail-call',
-      start: PLACE.deepStackBottom,
-      end: PLACE.deepStackTop,
+      start: PLACE.tailStacksBottom,
+      end: PLACE.tailStacksTop,
       privileged: true,
     });
     regions.add({ name: 'the scratch area', start: PLACE.scratch, end: PLACE.scratchEnd, privileged: true });

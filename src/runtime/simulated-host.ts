@@ -2,25 +2,28 @@
 // host would do (callees near the code, the window and the stacks far away).
 
 import { ACTIVATION, ACTIVATION_BYTES, STOP } from '../jit/activation.ts';
-import { HOME } from '../jit/arm64/abi.ts';
+import { HOME, TAIL_FRAME_RESUME } from '../jit/arm64/abi.ts';
 import { type Area, Simulator, type Stop } from '../jit/arm64/simulate.ts';
 import { arm64 } from '../jit/arm64/target.ts';
 import { assert, BpfError } from '../util/error.ts';
-import { BIAS, FLOOR } from '../window/window.ts';
-import type {
-  BatchCopy,
-  BatchLayout,
-  CodeRoom,
-  Executable,
-  ExecutableOptions,
-  Host,
-  HostCall,
-  HostFunction,
-  HostWindow,
-  RunPlaces,
-  Span,
-  StopState,
-  WindowMemory,
+import { BIAS, FLOOR, FRAME_BYTES } from '../window/window.ts';
+import {
+  type BatchCopy,
+  type BatchLayout,
+  type CallSite,
+  type CodeRoom,
+  type CodeTable,
+  type Executable,
+  type ExecutableOptions,
+  type Host,
+  type HostCall,
+  type HostFunction,
+  type HostWindow,
+  ProgramReturn,
+  type RunPlaces,
+  type Span,
+  type StopState,
+  type WindowMemory,
 } from './host.ts';
 
 /** Code, then (within reach of a direct call) what the host answers for, then data. */
@@ -38,7 +41,7 @@ const FUNCTION_STEP = 16;
 /** The activation block at its low end, the native stack above. */
 const CHUNK_BYTES = 0x1_0000;
 const TABLE_STEP = 0x1_0000;
-/** Tail calls of functions that have a caller nest as well. */
+/** Runs nested in helpers of each other. */
 const MAX_NESTING = 48;
 /** Fuel handed out at a time: what runs between two looks at the clock and the stop flag. */
 const SLICE = 1 << 20;
@@ -56,6 +59,10 @@ export function simulatedHost(): Host {
   };
 }
 
+/** What a function called from JavaScript takes over from the run that it belongs to; and what it gives back. Words of 8 bytes. */
+const GIVEN_BACK = [ACTIVATION.tailCalls, ACTIVATION.packet, ACTIVATION.packetLength];
+const INHERITED = [...GIVEN_BACK, ACTIVATION.stackLimit, ACTIVATION.programs, ACTIVATION.cpu, ACTIVATION.routineStack];
+
 interface Activation {
   readonly address: number;
   readonly area: Area;
@@ -72,8 +79,12 @@ class SimulatedWindow implements HostWindow {
   stop: { reason: number; slot: number; pc: number; thrown?: unknown } | undefined;
   depth = 0;
   current: SimulatedExecutable | undefined;
+  programs: CodeTable;
+  /** Of the JavaScript function that is called, innermost. */
+  #callPc = 0;
   readonly #activations: Activation[] = [];
   readonly #tables: Area[] = [];
+  #nextTable: number = PLACE.tables;
   readonly #calls: (HostCall | undefined)[] = [];
   /** Windows are pooled: what is not ended would keep this one alive. */
   readonly #endGrowth: () => void;
@@ -94,6 +105,7 @@ class SimulatedWindow implements HostWindow {
       returnAddress: PLACE.returned,
       hostCall: (hi, lo) => this.#hostCall((hi >>> 0) * 2 ** 32 + (lo >>> 0)),
     });
+    this.programs = this.table(0);
   }
 
   activation(depth: number): Activation {
@@ -115,12 +127,50 @@ class SimulatedWindow implements HostWindow {
     return activation;
   }
 
-  /** Gives the address of a table of code addresses. */
-  addTable(functions: readonly number[]): number {
-    const base = PLACE.tables + this.#tables.length * TABLE_STEP;
-    this.#tables.push({ base, bytes: new Uint8Array(BigUint64Array.from(functions, BigInt).buffer), writable: false });
+  table(entries: number): CodeTable {
+    const base = this.#nextTable;
+    this.#nextTable += TABLE_STEP * Math.ceil((8 * (entries + 1)) / TABLE_STEP);
+    const words = new BigUint64Array(entries + 1);
+    words[0] = BigInt(entries);
+    const area = { base, bytes: new Uint8Array(words.buffer), writable: false };
+    this.#tables.push(area);
     this.#mapMemory();
-    return base;
+    return {
+      entries,
+      address: base + 8,
+      set(index, code) {
+        assert(index >= 0 && index < entries, 'an entry of the table');
+        words[index + 1] = BigInt(code);
+      },
+      free: () => {
+        this.#tables.splice(this.#tables.indexOf(area), 1);
+        this.#mapMemory();
+      },
+    };
+  }
+
+  setPrograms(table: CodeTable): void {
+    this.programs = table;
+    for (let depth = 0; depth < this.depth; depth++) this.activation(depth).longs[ACTIVATION.programs / 8] = BigInt(table.address);
+  }
+
+  get callSite(): CallSite {
+    const { longs } = this.activation(this.depth - 1);
+    return {
+      pc: this.#callPc,
+      frame: Number(this.simulator.x[X_FRAME]!) - this.base,
+      stackLimit: Number(longs[ACTIVATION.stackLimit / 8]) - this.base,
+      returns: longs[ACTIVATION.tailFrame / 8] !== 0n,
+    };
+  }
+
+  setPacket(pointer: number, length: number, network: number): void {
+    for (let depth = 0; depth < this.depth; depth++) {
+      const { words } = this.activation(depth);
+      words[ACTIVATION.packet / 4] = pointer;
+      words[ACTIVATION.packetLength / 4] = length;
+      words[ACTIVATION.packetNetwork / 4] = network;
+    }
   }
 
   #mapMemory(): void {
@@ -184,7 +234,8 @@ class SimulatedWindow implements HostWindow {
     const { simulator } = this;
     const { x } = simulator;
     if (address === PLACE.stopStub) {
-      this.stop = { reason: Number(x[X_REASON]! & 0xffff_ffffn), slot: Number(x[X_SLOT]! & 0xffff_ffffn), pc: 0 };
+      const pc = simulator.linkAddress();
+      this.stop = { reason: Number(x[X_REASON]! & 0xffff_ffffn), slot: Number(x[X_SLOT]! & 0xffff_ffffn), pc };
       return PLACE.returned;
     }
     if (address === PLACE.fuelStub) {
@@ -194,7 +245,7 @@ class SimulatedWindow implements HostWindow {
         x[15] = x[16] = x[17] = CLOBBERED;
         return back;
       }
-      this.stop = { reason, slot: Number(x[X_SLOT]! & 0xffff_ffffn), pc: 0 };
+      this.stop = { reason, slot: Number(x[X_SLOT]! & 0xffff_ffffn), pc: back };
       return PLACE.returned;
     }
     const call = this.#calls[(address - PLACE.functions) / FUNCTION_STEP];
@@ -203,22 +254,36 @@ class SimulatedWindow implements HostWindow {
       this.stop = { reason: STOP.badCall, slot: -1, pc: back };
       return PLACE.returned;
     }
+    const outer = this.#callPc;
+    this.#callPc = back;
     try {
       const result = BigInt.asUintN(64, call(x[1]!, x[2]!, x[3]!, x[4]!, x[5]!));
       for (let register = 1; register <= X_BACK; register++) x[register] = CLOBBERED;
       x[0] = result;
       return back;
     } catch (thrown) {
+      if (thrown instanceof ProgramReturn) return this.#return(thrown.r0);
       this.stop = { reason: STOP.helper, slot: -1, pc: back, thrown };
       return PLACE.returned;
+    } finally {
+      this.#callPc = outer;
     }
+  }
+
+  /** Out of the program that was tail-called, to where its main function would return. */
+  #return(r0: bigint): number {
+    const { simulator } = this;
+    const { address, longs } = this.activation(this.depth - 1);
+    const frame = Number(longs[ACTIVATION.tailFrame / 8]);
+    simulator.x[0] = r0;
+    simulator.sp = frame;
+    return Number(longs[(frame + TAIL_FRAME_RESUME - address) / 8]);
   }
 }
 
 export class SimulatedExecutable implements Executable {
   readonly #window: SimulatedWindow;
   readonly #options: ExecutableOptions;
-  readonly #table: number;
   #fuel = Number.POSITIVE_INFINITY;
   #timeoutMs = 0;
   #deadline = 0;
@@ -233,13 +298,13 @@ export class SimulatedExecutable implements Executable {
   r0 = 0n;
   /** Slots that the last run left; Infinity where fuel is endless. */
   fuelLeft = 0;
+  tailStacks = 0;
   /** arm64 instructions of the last run. */
   executed = 0;
 
   constructor(window: SimulatedWindow, options: ExecutableOptions) {
     this.#window = window;
     this.#options = options;
-    this.#table = options.functions === undefined || options.functions.length === 0 ? 0 : window.addTable(options.functions);
   }
 
   get r0Low(): number {
@@ -265,15 +330,43 @@ export class SimulatedExecutable implements Executable {
     this.#packet = pointer;
     this.#packetLength = length;
     this.#packetNetwork = network;
-    // A helper may move the packet of the run that calls it.
-    if (this.#window.current === this) this.#writePacket(this.#window.activation(this.#window.depth - 1).words);
   }
 
   run(r1: number, r2: number): number {
     this.#deadline = this.#timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + this.#timeoutMs;
     const places = this.#places();
     for (const span of places.clear) this.#zero(span);
-    return this.#enter(places, r1, r2);
+    return this.#enter(places, [BigInt(r1), BigInt(r2)]);
+  }
+
+  call(args: readonly bigint[], continues: boolean): number {
+    const window = this.#window;
+    const outer = continues ? window.current : undefined;
+    if (outer === undefined) {
+      this.#deadline = this.#timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + this.#timeoutMs;
+      return this.#enter(this.#places(), args);
+    }
+    const { frame, stackLimit } = window.callSite;
+    const saved = { fuel: this.#fuel, deadline: this.#deadline, stopFlag: this.#stopFlag };
+    const { longs } = window.activation(window.depth - 1);
+    this.#fuel = outer.#rest + (window.simulator.halves[2 * X_FUEL]! | 0);
+    this.#deadline = outer.#deadline;
+    this.#stopFlag = outer.#stopFlag;
+    try {
+      // The routines' stack and the rest comes from the calling run's block.
+      const reason = this.#enter({ stackTop: frame - FRAME_BYTES, stackLimit, routineStack: 0, clear: [] }, args, longs);
+      for (const field of GIVEN_BACK) longs[field / 8] = window.activation(window.depth).longs[field / 8]!;
+      if (reason === STOP.none) {
+        const slice = Math.min(SLICE, this.fuelLeft);
+        outer.#rest = this.fuelLeft - slice;
+        window.simulator.setRegister(X_FUEL, slice);
+      }
+      return reason;
+    } finally {
+      this.#fuel = saved.fuel;
+      this.#deadline = saved.deadline;
+      this.#stopFlag = saved.stopFlag;
+    }
   }
 
   #places(): RunPlaces {
@@ -284,7 +377,8 @@ export class SimulatedExecutable implements Executable {
     return places;
   }
 
-  #enter({ stackTop, stackLimit, routineStack }: RunPlaces, r1: number, r2: number): number {
+  /** `from`: the block of the run that this one belongs to. */
+  #enter({ stackTop, stackLimit, routineStack }: RunPlaces, args: readonly bigint[], from?: BigInt64Array): number {
     const window = this.#window;
     const { simulator, depth, current } = window;
     const activation = window.activation(depth);
@@ -299,15 +393,16 @@ export class SimulatedExecutable implements Executable {
     longs[ACTIVATION.stopStub / 8] = BigInt(PLACE.stopStub);
     longs[ACTIVATION.fuelStub / 8] = BigInt(PLACE.fuelStub);
     longs[ACTIVATION.stackLimit / 8] = BigInt(window.base + stackLimit);
-    longs[ACTIVATION.functions / 8] = BigInt(this.#table);
-    words[ACTIVATION.functionCount / 4] = this.#options.functions?.length ?? 0;
+    longs[ACTIVATION.programs / 8] = BigInt(window.programs.address);
     words[ACTIVATION.cpu / 4] = this.#cpu;
     longs[ACTIVATION.routineStack / 8] = BigInt(window.base + routineStack);
     this.#writePacket(words);
+    if (from !== undefined) for (const field of INHERITED) longs[field / 8] = from[field / 8]!;
 
     x.fill(0n, 0, 31);
-    simulator.setRegister(1, r1);
-    simulator.setRegister(2, r2);
+    args.forEach((arg, i) => {
+      x[i + 1] = arg;
+    });
     simulator.setRegister(X_FRAME, window.base + stackTop);
     simulator.setRegister(X_FUEL, slice);
     simulator.setRegister(X_ACTIVATION, activation.address);
@@ -321,14 +416,10 @@ export class SimulatedExecutable implements Executable {
     try {
       const stop = simulator.run(this.#options.entry);
       this.executed = simulator.executed - before;
+      this.tailStacks = words[ACTIVATION.tailStacks / 4]!;
       this.fuelLeft = this.#rest + Number(BigInt.asIntN(32, x[X_FUEL]!));
       if (stop.kind === 'returned' && window.stop === undefined) {
         this.r0 = x[0]!;
-        return STOP.none;
-      }
-      if (endedBy(window)?.reason === STOP.none) {
-        // A packet load beyond the packet: the program ends with R0 = 0.
-        this.r0 = 0n;
         return STOP.none;
       }
       this.#stopped = this.#stopState(stop);
@@ -425,7 +516,7 @@ export class SimulatedExecutable implements Executable {
     }
     const r1 = typeof layout.r1 === 'number' ? layout.r1 : view.getUint32(descriptor + layout.r1.descriptor - FLOOR, true);
     const r2 = layout.r2 === undefined ? 0 : view.getUint32(descriptor + layout.r2 - FLOOR, true);
-    const reason = this.#enter(places, r1, r2);
+    const reason = this.#enter(places, [BigInt(r1), BigInt(r2)]);
     if (reason !== STOP.none) return reason;
     this.#window.view.setBigUint64(descriptor + layout.result - FLOOR, this.r0, true);
     for (const copy of layout.store) this.#copy(copy, copy.window, descriptor + copy.descriptor);
@@ -443,9 +534,4 @@ export class SimulatedExecutable implements Executable {
   dispose(): void {
     this.#stopped = undefined;
   }
-}
-
-/** What a stub noted during the run. */
-function endedBy(window: SimulatedWindow): SimulatedWindow['stop'] {
-  return window.stop;
 }

@@ -30,9 +30,9 @@ export interface Place {
   readonly contextEnd: number;
   readonly packet: number;
   readonly packetEnd: number;
-  /** Frames beyond the eight, which a program that is tail-called from a subprogram may need: the interpreter's. */
-  readonly deepStackBottom: number;
-  readonly deepStackTop: number;
+  /** Stacks of programs that are tail-called by functions with callers: the n-th tail call of a run has the n-th from the top. */
+  readonly tailStacksBottom: number;
+  readonly tailStacksTop: number;
   readonly heap: number;
 }
 /** Fixed places: what every run uses. All pointers; `stackBottom` lies on the inaccessible page's edge, so an overflow faults. */
@@ -49,10 +49,16 @@ export const PLACE: Place = {
   contextEnd: FLOOR + 0x10000,
   packet: FLOOR + 0x10000,
   packetEnd: FLOOR + 0x40000,
-  deepStackBottom: FLOOR + 0x40000,
-  deepStackTop: FLOOR + 0x40000 + FRAME_BYTES * MAX_FRAMES * 33,
+  tailStacksBottom: FLOOR + 0x40000,
+  tailStacksTop: FLOOR + 0x40000 + FRAME_BYTES * MAX_FRAMES * 33,
   heap: FLOOR + 0x70000,
 };
+
+/** The first `count` stacks of tail calls are 0 again. */
+export function clearTailStacks(window: Window, count: number): void {
+  const bytes = count * FRAME_BYTES * MAX_FRAMES;
+  window.zero(PLACE.tailStacksTop - bytes, bytes);
+}
 
 export interface WindowOptions {
   /** Upper limit of the window, bytes. Default 4 GiB - 64 KiB. */

@@ -202,13 +202,13 @@ export const stopNow = (bench: Bench): CodeRoom =>
       code.moveImm(r10, 21);
       code.move(r11, rsp);
       code.opImm('and', r11, -16_384);
-      x64['jmp m64'](code, r11, ACTIVATION.stopStub);
+      x64['call m64'](code, r11, ACTIVATION.stopStub);
     },
     (code) => {
       code.moveImm(16, 21);
       code.moveImm(17, 7);
       code.load(8, 15, 27, ACTIVATION.stopStub);
-      code.word(enc.br(15));
+      code.word(enc.blr(15));
     },
   );
 

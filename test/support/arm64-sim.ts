@@ -19,6 +19,8 @@ const STOP_STUB = BASE.host;
 const FUEL_STUB = BASE.host + 4;
 const HELPERS = BASE.host + 0x1000;
 const RETURN = BASE.host + 0x10_0000;
+/** Of code addresses by handle, its length before it. */
+const TABLE = BASE.activation + ACTIVATION_BYTES + 8;
 const MAX_SLICE = 2 ** 31 - 1;
 const REASONS = Object.fromEntries(Object.entries(STOP).map(([name, number]) => [number, name]));
 
@@ -45,6 +47,7 @@ export function simulate(
         if (symbol.kind === 'function') {
           return address(FIRST_HANDLE + program.subprograms.findIndex(({ start }) => start === symbol.slot));
         }
+        if (symbol.kind === 'functions') return address(TABLE);
         if (symbol.kind === 'mapValue') return address(mapValue(program.maps[symbol.index]!) + symbol.offset);
         return address(0);
       },
@@ -52,7 +55,7 @@ export function simulate(
     },
     { ...forced, ...options },
   );
-  const activation = new DataView(new ArrayBuffer(ACTIVATION_BYTES + 8 * (FIRST_HANDLE + program.subprograms.length)));
+  const activation = new DataView(new ArrayBuffer(ACTIVATION_BYTES + 8 + 8 * (FIRST_HANDLE + program.subprograms.length)));
   const put = (at: number, value: number): void => activation.setBigUint64(at, BigInt(value), true);
   const stackBytes = new Uint8Array(STACK_BYTES);
   const used = Math.min(fuel, MAX_SLICE);
@@ -60,13 +63,13 @@ export function simulate(
   put(ACTIVATION.fuelStub, FUEL_STUB);
   put(ACTIVATION.fuelTotal, Number.isFinite(fuel) ? fuel - used : 2 ** 50);
   put(ACTIVATION.stackLimit, BASE.window + PLACE.stackTop - FRAME_BYTES * (MAX_FRAMES - 1));
-  put(ACTIVATION.functions, BASE.activation + ACTIVATION_BYTES);
-  put(ACTIVATION.functionCount, FIRST_HANDLE + program.subprograms.length);
+  put(ACTIVATION.programs, BASE.activation + ACTIVATION.programs);
+  put(ACTIVATION_BYTES, FIRST_HANDLE + program.subprograms.length);
   activation.setUint32(ACTIVATION.packet, PLACE.packet, true);
   activation.setUint32(ACTIVATION.packetLength, memory.length, true);
-  for (const id of Object.keys(helpers)) if (id !== '0') put(ACTIVATION_BYTES + 8 * Number(id), HELPERS + Number(id) * 4);
+  for (const id of Object.keys(helpers)) if (id !== '0') put(ACTIVATION_BYTES + 8 + 8 * Number(id), HELPERS + Number(id) * 4);
   image.entries.forEach((entry, i) => {
-    put(ACTIVATION_BYTES + 8 * (FIRST_HANDLE + i), BASE.code + entry);
+    put(ACTIVATION_BYTES + 8 + 8 * (FIRST_HANDLE + i), BASE.code + entry);
   });
 
   const bytes = new Uint8Array(window.memory.buffer);

@@ -24,6 +24,8 @@ export const HELPERS: Readonly<Record<number, (r1: bigint, r2: bigint, r3: bigin
   1: () => 0n,
   2: (r1) => r1,
   5: (r1) => r1,
+  // As machine code has it: there is nothing to call.
+  12: () => 0n,
   77: (r1, r2, r3, r4, r5) => r1 + 10n * r2 + 100n * r3 + 1000n * r4 + 10_000n * r5,
 };
 if (Object.keys(HELPERS).some((id) => Number(id) >= FIRST_HANDLE)) throw new Error('helper ids and code handles overlap');

@@ -8,7 +8,7 @@ import { type Image, slotAt } from '../../src/jit/image.ts';
 import type { CompileOptions, Target } from '../../src/jit/target.ts';
 import { findTarget, TARGET_NAMES } from '../../src/jit/targets.ts';
 import type { Program } from '../../src/program/program.ts';
-import type { CodeRoom, Executable, Host, HostWindow } from '../../src/runtime/host.ts';
+import type { CodeRoom, CodeTable, Executable, Host, HostWindow } from '../../src/runtime/host.ts';
 import { BpfError } from '../../src/util/error.ts';
 import { FRAME_BYTES, MAX_FRAMES, PLACE, Window } from '../../src/window/window.ts';
 import type { Outcome, TestEngine } from './engines.ts';
@@ -66,6 +66,7 @@ export async function nativeEngines(
       } finally {
         placed.executable.dispose();
         placed.room.free();
+        placed.functions.free();
       }
     },
   }));
@@ -75,6 +76,7 @@ export interface Placed {
   readonly image: Image;
   readonly room: CodeRoom;
   readonly executable: Executable;
+  readonly functions: CodeTable;
 }
 
 /** Compiles and places; `helpers`: addresses by id. */
@@ -86,6 +88,9 @@ export function place(
   options: CompileOptions = {},
 ): Placed {
   let room: CodeRoom | undefined;
+  const functions = open.table(FIRST_HANDLE + program.subprograms.length);
+  // Helper 0 has no handle: 0 is no function.
+  for (const [id, at] of helpers) if (id > 0) functions.set(id, at);
   const image = compile(
     program,
     target,
@@ -93,6 +98,7 @@ export function place(
       resolve(symbol) {
         if (symbol.kind === 'helper') return addressFromNumber(helpers.get(symbol.id) ?? 0);
         if (symbol.kind === 'function') return addressFromNumber(FIRST_HANDLE + program.subprogramOf[symbol.slot]!);
+        if (symbol.kind === 'functions') return addressFromNumber(functions.address);
         return addressFromNumber(0);
       },
       allocate(bytes) {
@@ -104,12 +110,11 @@ export function place(
   );
   room!.write(image.bytes);
   const base = Number(addressToBigint(image.base));
-  // Helper 0 has no handle: 0 is no function.
-  const functions = Array.from({ length: FIRST_HANDLE }, (_, id) => (id === 0 ? 0 : (helpers.get(id) ?? 0)));
-  for (const entry of image.entries) functions.push(base + entry);
+  image.entries.forEach((entry, i) => {
+    functions.set(FIRST_HANDLE + i, base + entry);
+  });
   const executable = open.executable({
     entry: base + image.entries[0]!,
-    functions,
     places: {
       stackTop: PLACE.stackTop,
       stackLimit: PLACE.stackTop - FRAME_BYTES * (MAX_FRAMES - 1),
@@ -117,7 +122,7 @@ export function place(
       clear: [{ at: PLACE.stackBottom, bytes: PLACE.stackTop - PLACE.stackBottom }],
     },
   });
-  return { image, room: room!, executable };
+  return { image, room: room!, executable, functions };
 }
 
 function run({ image, room, executable }: Placed, window: Window, memory: Uint8Array, fuel: number): Outcome {

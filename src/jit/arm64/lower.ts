@@ -9,6 +9,7 @@ import { ACTIVATION, STOP } from '../activation.ts';
 import { Assembler } from '../assembler.ts';
 import { findInlined } from '../inline.ts';
 import { type Plan, planFlow } from '../plan.ts';
+import { HELPER_TAIL_CALL, TABLE_LENGTH, tailCallAt, tailCallOperands } from '../tail-call.ts';
 import type { CompileOptions } from '../target.ts';
 import { helperSymbol, type SymbolRef, type Unit } from '../unit.ts';
 import {
@@ -36,6 +37,7 @@ import { addressOf, branch, branchCond, branchLink, callSymbol, compareZero, mov
 import { Memory } from './memory.ts';
 import { cond, LR, SP, ZR } from './registers.ts';
 import { arithmetic, byteSwap, signExtend, zeroExtend } from './select.ts';
+import { TailCalls } from './tail-calls.ts';
 import { Values } from './values.ts';
 
 const CALLEE_SAVED = 0x3c0;
@@ -86,6 +88,7 @@ class Lowering {
   /** Lookups in maps that are known, by slot. */
   readonly #routines: Map<number, SymbolRef> = new Map();
   readonly #cold: Cold[] = [];
+  readonly #tailCalls: TailCalls;
   #epilogue = -1;
   #lastExit = -1;
   #saved: number[] = [];
@@ -112,6 +115,7 @@ class Lowering {
     this.asm = asm;
     this.v = values;
     this.memory = new Memory(this.v, this.#confined);
+    this.#tailCalls = new TailCalls(values, options);
     this.branches = new Branches(this.v, this.walker, program.code);
     this.#plan = planFlow(program, this.facts, this.#fuel);
     this.#label = new Int32Array(this.facts.flow.blocks).fill(-1);
@@ -128,7 +132,9 @@ class Lowering {
       this.#lowerFunction(index, entries);
     });
     this.#emitCold();
-    return asm.finish('arm64');
+    this.#tailCalls.emitCold();
+    const tailEntry = this.options.tailEntry === true ? this.#tailCalls.emitEntry(entries, this.facts.liveIn[0]!) : -1;
+    return asm.finish('arm64', tailEntry);
   }
 
   // Control flow.
@@ -181,6 +187,7 @@ class Lowering {
     const isEntry = index === 0 && !facts.entryIsCalled && this.options.routine !== true;
     this.#isEntry = isEntry;
     let calls = false;
+    let tailCalls = false;
     this.#lastExit = -1;
     for (let block = first; block >= 0; block = this.#plan.next[block]!) {
       const end = facts.flow.starts[block + 1]!;
@@ -189,12 +196,15 @@ class Lowering {
       for (let slot = facts.flow.starts[block]!; slot < end; slot++) {
         const kind = code.kind[slot]!;
         if (kind === KIND.callLocal || kind === KIND.callKfunc || kind === KIND.callx) calls = true;
-        if (kind === KIND.callHelper && this.#isInlined[slot] === 0) calls = true;
+        if (kind === KIND.callHelper && code.imm[slot] === HELPER_TAIL_CALL) tailCalls = true;
+        else if (kind === KIND.callHelper && this.#isInlined[slot] === 0) calls = true;
       }
     }
     const written = facts.written[index]!;
     const liveAtEntry = facts.liveIn[program.subprograms[index]!.start]!;
-    const leaf = !isEntry && !calls && (liveAtEntry & CALLEE_SAVED) === 0;
+    // A tail call's slow path keeps the return address, but only what callees keep of the others.
+    if (this.options.pac === true && tailCalls) calls = true;
+    const leaf = !isEntry && !calls && !tailCalls && (liveAtEntry & CALLEE_SAVED) === 0;
     // One instruction at the start for one less at each use; elsewhere it must be saved, too.
     this.#keepsFramePointer = !leaf && this.#framePointerUses(first) >= (isEntry ? 2 : 4);
     this.v.choose(leaf, this.#keepsFramePointer);
@@ -258,6 +268,12 @@ class Lowering {
   }
 
   #emitReturn(): void {
+    this.#restore();
+    this.asm.word(enc.ret(this.#returnRegister));
+  }
+
+  /** The epilogue without the return. */
+  #restore(): void {
     const { asm } = this;
     const saved = this.#saved;
     const bytes = ((saved.length + 1) >> 1) * 16;
@@ -268,7 +284,6 @@ class Lowering {
       else asm.word(second === undefined ? enc.ldrImm(3, first, SP, i * 8) : enc.ldp(1, first, second, SP, i * 8));
     }
     if (this.#signed) asm.word(enc.autiasp());
-    asm.word(enc.ret(this.#returnRegister));
   }
 
   /** The last exit runs into the epilogue, others branch there, unless it is one instruction. */
@@ -561,6 +576,7 @@ class Lowering {
         return;
       case KIND.callHelper:
         if (this.#isInlined[slot] === 1) this.#arrayLookup(slot, after);
+        else if (code.imm[slot] === HELPER_TAIL_CALL) this.#tailCall(slot, after);
         else this.#call(slot, after, this.#routines.get(slot) ?? helperSymbol(code.imm[slot]!));
         return;
       case KIND.callKfunc:
@@ -762,9 +778,9 @@ class Lowering {
     else if (size > 1) asm.word(enc.rev(0, target, target));
     branch(asm, inside);
     asm.bind(out);
+    // The function returns 0. [kernel gen_ld_abs]
     v.moveConstant(0, 0, 0, 0);
-    if (this.#isEntry) this.#emitReturn();
-    else branch(asm, this.#stop(slot, STOP.none));
+    this.#emitReturn();
     asm.bind(inside);
     this.memory.forget();
     v.flags = 0;
@@ -848,15 +864,25 @@ class Lowering {
     this.#beforeCall(after, 0x3fe | (1 << r));
     const handle = r === R10 ? v.register(v.of[R10]!) : v.home[r]!;
     const bad = this.#stop(slot, STOP.badCall);
-    asm.word(enc.ldrImm(2, STUB, ACTIVATION_REGISTER, ACTIVATION.functionCount));
-    asm.word(enc.subsReg(1, ZR, handle, STUB, LSL, 0));
+    moveSymbol(asm, STUB, asm.symbol({ kind: 'functions' }));
+    asm.word(enc.ldur(3, FIRST_SCRATCH, STUB, TABLE_LENGTH));
+    asm.word(enc.subsReg(1, ZR, handle, FIRST_SCRATCH, LSL, 0));
     branchCond(asm, cond.hs, bad);
-    asm.word(enc.ldrImm(3, STUB, ACTIVATION_REGISTER, ACTIVATION.functions));
     asm.word(enc.ldrReg(3, FIRST_SCRATCH, STUB, handle, UXTX, 1));
     compareZero(asm, 1, FIRST_SCRATCH, bad);
     this.#enterFrame(slot);
     asm.word(enc.blr(FIRST_SCRATCH));
     this.#leaveFrame();
+    this.#afterCall(after);
+  }
+
+  /** See tail-call.ts. */
+  #tailCall(slot: number, after: number): void {
+    const { facts, walker } = this;
+    const call = tailCallAt(this.program, walker);
+    this.#beforeCall(after, call === undefined ? 0 : tailCallOperands(call));
+    const jumps = { isEntry: this.#isEntry, returnRegister: this.#returnRegister, restore: () => this.#restore() };
+    this.#tailCalls.emit(slot, call, walker.width[1]! > 32, (facts.liveOut[slot]! & 1) === 1, jumps);
     this.#afterCall(after);
   }
 
@@ -940,7 +966,8 @@ class Lowering {
       });
       asm.bind(common);
       asm.word(enc.ldrImm(3, STUB, ACTIVATION_REGISTER, field));
-      asm.word(enc.br(STUB));
+      // A stop's return address tells whose it is.
+      asm.word((list === fuel ? enc.br : enc.blr)(STUB));
     }
   }
 }

@@ -8,9 +8,11 @@ import { ACTIVATION, STOP } from '../activation.ts';
 import { Assembler } from '../assembler.ts';
 import { findInlined } from '../inline.ts';
 import { type Plan, planFlow } from '../plan.ts';
+import { HELPER_TAIL_CALL, TABLE_LENGTH, tailCallAt, tailCallOperands } from '../tail-call.ts';
 import type { CompileOptions } from '../target.ts';
 import { helperSymbol, type SymbolRef, type Unit } from '../unit.ts';
-import { ACTIVATION_MASK, FRAME, FRAME_BYTES, FUEL, HOME, STUB_ACTIVATION, STUB_SLOT, WINDOW } from './abi.ts';
+import { FRAME, FRAME_BYTES, FUEL, HOME, STUB_ACTIVATION, STUB_SLOT, WINDOW } from './abi.ts';
+import { findActivation } from './activation.ts';
 import { emitAtomic, emitLoop, isLoop } from './atomics.ts';
 import { compare, testConstant, testRegister } from './branches.ts';
 import { enc } from './encode.ts';
@@ -21,6 +23,7 @@ import { align, callLocal, callSymbol, jump, jumpCond, moveSymbol } from './labe
 import { Memory } from './memory.ts';
 import { indexed, REG } from './registers.ts';
 import { arithmetic, byteSwap, type Operation, signExtend } from './select.ts';
+import { TailCalls } from './tail-calls.ts';
 import { P, Values } from './values.ts';
 
 const ARGUMENTS = 0x3e;
@@ -32,7 +35,7 @@ const LOOP_ALIGNMENT = 64;
 /** Bytes of an epilogue that is not worth a jump. */
 const SHORT_EPILOGUE = 3;
 
-const { rax, rdi, rsp, r10, r11 } = REG;
+const { rax, rdi, r10, r11 } = REG;
 
 /** Code at the image's end: a fuel check's slow path, or a stop. */
 interface Cold {
@@ -65,6 +68,7 @@ class Lowering {
   /** Lookups in maps that are known, by slot. */
   readonly #routines: Map<number, SymbolRef> = new Map();
   readonly #cold: Cold[] = [];
+  readonly #tailCalls: TailCalls;
   readonly #operation: Operation;
   readonly #rotation: Rotation = { slots: 0, d: 0, x: 0, by: 0, size: 0 };
   /** Slot of an AND that the branch behind it does; -2: none. */
@@ -90,6 +94,7 @@ class Lowering {
     this.asm = new Assembler(program.code.slots);
     this.v = new Values(this.asm, this.walker);
     this.memory = new Memory(this.v, this.#confined);
+    this.#tailCalls = new TailCalls(this.v);
     this.#plan = planFlow(program, this.facts, this.#fuel);
     this.#label = new Int32Array(this.facts.flow.blocks).fill(-1);
     this.#isInlined = findInlined(program, this.facts, this.#plan, this.walker, options, this.#routines);
@@ -106,7 +111,9 @@ class Lowering {
       this.#lowerFunction(index, entries);
     });
     this.#emitCold();
-    return asm.finish('x64');
+    this.#tailCalls.emitCold();
+    const tailEntry = this.options.tailEntry === true ? this.#tailCalls.emitEntry(entries, this.facts.liveIn[0]!) : -1;
+    return asm.finish('x64', tailEntry);
   }
 
   #labelOf(block: number): number {
@@ -164,7 +171,7 @@ class Lowering {
   }
 
   #takeRoutineStack(): void {
-    this.#findActivation(r11);
+    findActivation(this.asm, r11);
     enc['mov r64, m64'](this.asm, FRAME, r11, ACTIVATION.routineStack);
   }
 
@@ -173,10 +180,13 @@ class Lowering {
     if (this.#ownStack) this.#takeRoutineStack();
   }
 
+  #restore(): void {
+    for (let i = this.#saved.length - 1; i >= 0; i--) enc['pop r64'](this.asm, this.#saved[i]!);
+  }
+
   #emitReturn(): void {
-    const { asm } = this;
-    for (let i = this.#saved.length - 1; i >= 0; i--) enc['pop r64'](asm, this.#saved[i]!);
-    enc.ret(asm);
+    this.#restore();
+    enc.ret(this.asm);
   }
 
   /** The last exit runs into the epilogue, others jump there, unless it is about as short. */
@@ -388,6 +398,7 @@ class Lowering {
         return;
       case KIND.callHelper:
         if (this.#isInlined[slot] === 1) this.#arrayLookup(slot, after);
+        else if (code.imm[slot] === HELPER_TAIL_CALL) this.#tailCall(slot, after);
         else this.#call(slot, after, this.#routines.get(slot) ?? helperSymbol(code.imm[slot]!));
         return;
       case KIND.callKfunc:
@@ -555,11 +566,6 @@ class Lowering {
     return false;
   }
 
-  #findActivation(m: number): void {
-    enc['mov r64, r64'](this.asm, m, rsp);
-    enc['ALU r64, simm32'](this.asm, OP.and, m, ACTIVATION_MASK);
-  }
-
   #packetLoad(slot: number, s: number, after: number): void {
     const { asm, code, v } = this;
     const size = log2(code.size[slot]!);
@@ -574,7 +580,7 @@ class Lowering {
     v.live = after;
     v.release(0);
     v.dropCaches();
-    this.#findActivation(r11);
+    findActivation(this.asm, r11);
     if (isIndirect) this.#fromHeaders();
     else this.#packetPlace(imm);
     enc['mov r32, m32'](asm, rax, r11, ACTIVATION.packetLength);
@@ -593,9 +599,9 @@ class Lowering {
     if (size === 1) shiftImmediate(asm, SHIFT.shr, 0, rax, 16);
     jump(asm, inside);
     asm.bind(out);
+    // The function returns 0. [kernel gen_ld_abs]
     moveConstant(asm, rax, 0, 0);
-    if (this.#isEntry) this.#emitReturn();
-    else jump(asm, this.#stop(slot, STOP.none));
+    this.#emitReturn();
     asm.bind(inside);
     v.land(0, true);
   }
@@ -649,7 +655,7 @@ class Lowering {
     const { asm } = this;
     enc['ALU r64, simm32'](asm, OP.sub, FRAME, FRAME_BYTES);
     if (!this.program.checksDepth) return;
-    this.#findActivation(r10);
+    findActivation(this.asm, r10);
     enc['ALU r64, m64'](asm, OP.cmp, FRAME, r10, ACTIVATION.stackLimit);
     jumpCond(asm, CC.b, this.#stop(slot, STOP.stack));
   }
@@ -676,16 +682,23 @@ class Lowering {
     this.#beforeCall(after, 0x3fe | (1 << r));
     const handle = HOME[r]!;
     const bad = this.#stop(slot, STOP.badCall);
-    this.#findActivation(r11);
-    enc['ALU r64, m64'](asm, OP.cmp, handle, r11, ACTIVATION.functionCount);
+    moveSymbol(asm, r11, asm.symbol({ kind: 'functions' }));
+    enc['ALU r64, m64'](asm, OP.cmp, handle, r11, TABLE_LENGTH);
     jumpCond(asm, CC.ae, bad);
-    enc['mov r64, m64'](asm, r11, r11, ACTIVATION.functions);
     enc['mov r64, m64'](asm, r11, indexed(r11, handle, 3), 0);
     enc['test r64, r64'](asm, r11, r11);
     jumpCond(asm, CC.e, bad);
     this.#enterFrame(slot);
     enc['call r64'](asm, r11);
     this.#leaveFrame();
+    this.#afterCall(after);
+  }
+
+  /** See tail-call.ts. */
+  #tailCall(slot: number, after: number): void {
+    const call = tailCallAt(this.program, this.walker);
+    this.#beforeCall(after, call === undefined ? 0 : tailCallOperands(call));
+    this.#tailCalls.emit(slot, call, isSet(this.facts.liveOut[slot]!, 0), this.#isEntry, () => this.#restore());
     this.#afterCall(after);
   }
 
@@ -760,8 +773,9 @@ class Lowering {
         }
       });
       asm.bind(common);
-      this.#findActivation(STUB_ACTIVATION);
-      enc['jmp m64'](asm, STUB_ACTIVATION, field);
+      findActivation(this.asm, STUB_ACTIVATION);
+      // A stop's return address tells whose it is.
+      (list === fuel ? enc['jmp m64'] : enc['call m64'])(asm, STUB_ACTIVATION, field);
     }
   }
 }
