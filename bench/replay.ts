@@ -6,9 +6,11 @@ import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { maglev } from '../examples/balancer/maglev.ts';
 import { parse } from '../src/asm/parse.ts';
 import { CaptureFile, openCapture } from '../src/files/captures.ts';
 import { nativeHost } from '../src/node.ts';
+import { ipv6Bytes } from '../src/packet/address.ts';
 import { PacketBlock } from '../src/pcap/block.ts';
 import { captureHeader, captureRecord } from '../src/pcap/write.ts';
 import type { BatchItem } from '../src/runtime/batch-outcome.ts';
@@ -24,7 +26,8 @@ process.on('exit', () => rmSync(folder, { recursive: true }));
 
 const PASS = 'r0 = 2\nexit';
 const FILTER = 'objects/debian/libxdp1__usr_lib_x86_64-linux-gnu_bpf_xdpfilt_dny_all.o';
-const COUNTER = join(import.meta.dirname, '../../examples/xdp_counter.o');
+const EXAMPLES = join(import.meta.dirname, '../../examples');
+const COUNTER = join(EXAMPLES, 'xdp_counter.o');
 
 /** UDP over IPv4, from one of 251 addresses, to one of 241 ports. */
 function packet(length: number, i: number): Uint8Array {
@@ -83,11 +86,34 @@ function rowsOf(capture: string, object: string | undefined): Row[] {
     const pass = (): LoadedObject => loadProgram({ name: 'pass', type: 'xdp', bytes: parse(PASS).bytes }, { host });
     add('a program that passes everything', pass());
     add('a counter in a map', load(COUNTER));
+    add('the firewall of examples/', firewall());
+    add('the load balancer of examples/', balancer());
     const filter = corpus(FILTER);
     if (filter !== undefined) add('xdp-filter of a Debian package', load(filter));
     add('passes everything, survivors written', pass(), join(folder, 'out.pcap'));
   }
   return rows;
+}
+
+/** 250 prefixes: one packet in 25 is dropped. */
+function firewall(): LoadedObject {
+  const object = loadBytes(readFileSync(join(EXAMPLES, 'firewall/firewall.o')), { host, clock: 0n });
+  for (let i = 0; i < 250; i++) {
+    const key = { length: 32, address: Uint8Array.of(10, 0, i % 25, i) };
+    object.maps['ipv4_rules']!.set(key, { verdict: i % 25 === 0 ? 1 : 2, number: 3 + i });
+  }
+  return object;
+}
+
+/** Every packet is for its service: a connection, or one that begins, and a header in front. */
+function balancer(): LoadedObject {
+  const object = loadBytes(readFileSync(join(EXAMPLES, 'balancer/balancer.o')), { host, clock: 0n });
+  const { services, table, backends } = object.maps;
+  const size = 4093;
+  services!.set({ address: { s6_addr: ipv6Bytes('::ffff:10.0.1.1') }, port: Uint8Array.of(0, 53), protocol: 17, zero: 0 }, { number: 0 });
+  for (const [i, backend] of maglev(['a', 'b', 'c', 'd'], size).entries()) table!.set(i, backend);
+  for (let i = 0; i < 4; i++) backends!.set(i, { address: Uint8Array.of(10, 0, 9, i), method: i % 2, vni: i });
+  return object;
 }
 
 /** Programs that went from packet to packet in JavaScript. */
