@@ -96,7 +96,10 @@ export type { CaptureFormat } from './pcap/scan.ts';
 export { encodeCapture, type PacketToWrite, type WriteOptions } from './pcap/write.ts';
 export type { BatchItem, BatchResult } from './runtime/batch-outcome.ts';
 export type { CompiledProgram } from './runtime/compiled.ts';
+export type { Json, JsonContents, JsonEntry } from './runtime/contents.ts';
 export { Coverage, type SourceNames } from './runtime/coverage.ts';
+export { type DeclarationOptions, printDeclarations } from './runtime/declarations.ts';
+export type { MapDifference, ObjectDifference } from './runtime/difference.ts';
 export type { Engine } from './runtime/engine.ts';
 export { ENGINE_NAMES, type EngineName } from './runtime/engines.ts';
 export type { ProgramEvent } from './runtime/events.ts';
@@ -117,7 +120,21 @@ export {
 } from './runtime/options.ts';
 export type { ContextValues } from './runtime/packet.ts';
 export { stopFlagOf } from './runtime/stop-flag.ts';
+export { printDifference, printMap, printMaps } from './runtime/tables.ts';
 export { type TraceOptions, Tracer } from './runtime/trace.ts';
 export type { Tunnel } from './runtime/tunnels.ts';
+export type {
+  AnyObject,
+  AnyProgram,
+  ContextInput,
+  ContextOutput,
+  EnumOf,
+  Input,
+  MapTypes,
+  ObjectTypes,
+  PerCpu,
+  ProgramName,
+  ProgramTypes,
+} from './runtime/types.ts';
 export { BpfError, type ErrorCode, type Position, printPosition } from './util/error.ts';
 export { BpfStopped, type FaultAccess, type StopCause, type StopFrame } from './util/stopped.ts';

@@ -11,6 +11,7 @@ import type { Coverage } from './runtime/coverage.ts';
 import type { Host } from './runtime/host.ts';
 import { type LoadBytesOptions, loadBytes } from './runtime/load.ts';
 import type { LoadedObject } from './runtime/object.ts';
+import type { AnyObject, ObjectTypes } from './runtime/types.ts';
 import { BpfError } from './util/error.ts';
 
 export { writeCoverage } from './files/coverage.ts';
@@ -31,16 +32,19 @@ export async function nativeHost(): Promise<{ readonly host: Host } | { readonly
  * Loads an object file from a path or from bytes; the native host is there for `engine: 'auto'` where there is one. Where the environment
  * has BPFJIT_COVERAGE=FOLDER, the interpreter's runs are counted, and the process leaves an lcov file in that folder.
  */
-export async function load(input: string | URL | Uint8Array, options: LoadBytesOptions = {}): Promise<LoadedObject> {
+export async function load<T extends ObjectTypes = AnyObject>(
+  input: string | URL | Uint8Array,
+  options: LoadBytesOptions<NoInfer<T>> = {},
+): Promise<LoadedObject<T>> {
   const bytes = input instanceof Uint8Array ? input : readFileSync(input);
   const path = input instanceof Uint8Array ? {} : { path: String(input) };
   const host = options.host ?? (await nativeHost()).host;
   const coverage = options.coverage ?? coverageOf(options);
-  return loadBytes(bytes, { ...path, host, ...options, ...(coverage === undefined ? {} : { coverage }) });
+  return loadBytes<T>(bytes, { ...path, host, ...options, ...(coverage === undefined ? {} : { coverage }) });
 }
 
 /** Objects of another engine, and those without lines, are left out of what the environment asks for. */
-function coverageOf({ engine }: LoadBytesOptions): Coverage | undefined {
+function coverageOf({ engine }: Pick<LoadBytesOptions, 'engine'>): Coverage | undefined {
   return engine === undefined || engine === 'auto' || engine === 'interpreter' ? gatheredCoverage() : undefined;
 }
 

@@ -9,7 +9,18 @@ interface Row {
   readonly load: () => Promise<Command>;
 }
 
-export type CommandName = 'run' | 'compare' | 'coverage' | 'dump' | 'asm' | 'disasm' | 'filter' | 'info' | 'conformance' | 'doctor';
+export type CommandName =
+  | 'run'
+  | 'compare'
+  | 'coverage'
+  | 'dump'
+  | 'asm'
+  | 'disasm'
+  | 'filter'
+  | 'info'
+  | 'types'
+  | 'conformance'
+  | 'doctor';
 
 export const COMMANDS: Readonly<Record<CommandName, Row>> = {
   run: {
@@ -53,6 +64,11 @@ export const COMMANDS: Readonly<Record<CommandName, Row>> = {
     usage: 'info FILE [--json]',
     summary: 'Show programs, maps, global data and externs, and the helpers and maps that each program uses.',
     load: async () => (await import('./info.ts')).info,
+  },
+  types: {
+    usage: 'types FILE [-o OUT] [--name NAME] [--type STRUCT]...',
+    summary: 'Write TypeScript declarations of its maps, variables and programs, and of other structs, for load<NAME>(FILE).',
+    load: async () => (await import('./types.ts')).types,
   },
   conformance: {
     usage: 'conformance PATH... [--engine E] [--json]',

@@ -7,6 +7,8 @@ export interface ProgramEvent {
   readonly map: string;
   readonly cpu: number;
   readonly data: Uint8Array;
+  /** `data` in the type that the map's definition, or the option `events`, gives it; missing where neither does. */
+  readonly value?: unknown;
 }
 
 /** struct globals, routines/map.h: numbers what is sent, in rings and here. */
@@ -27,6 +29,9 @@ export class Events {
   unread = false;
   /** Bytes of each CPU's perf buffer of each map; Infinity: there is always room. */
   perfBufferBytes: number = Number.POSITIVE_INFINITY;
+
+  /** What makes values of data, by name of the map; undefined: the data is no such value. */
+  readonly types: Map<string, (data: Uint8Array) => unknown> = new Map();
 
   constructor(window: Window, maps: readonly BpfMap[]) {
     this.#window = window;
@@ -71,11 +76,16 @@ export class Events {
     for (const { ring } of this.#maps) if (ring !== undefined) ring.consumer = ring.producer;
   }
 
+  #typed(event: ProgramEvent): ProgramEvent {
+    const value = this.types.get(event.map)?.(event.data);
+    return value === undefined ? event : { ...event, value };
+  }
+
   /** After a run, or callbacks of timers: records that were left reserved are dropped; everything that was sent since the last time. */
   take(cpu: number): ProgramEvent[] {
     for (const { ring } of this.#maps) ring?.dropReserved();
     this.#collect(cpu);
-    const events = this.#sent.map(({ event }) => event);
+    const events = this.#sent.map(({ event }) => this.#typed(event));
     this.#sent = [];
     return events;
   }

@@ -12,8 +12,9 @@ import { LoadedObject } from './object.ts';
 import type { MapInput } from './object-input.ts';
 import type { LoadOptions } from './options.ts';
 import type { Refused } from './refusals.ts';
+import type { AnyObject, ObjectTypes } from './types.ts';
 
-export interface LoadBytesOptions extends LoadOptions {
+export interface LoadBytesOptions<T extends ObjectTypes = AnyObject> extends LoadOptions<T> {
   /** For messages: where the bytes came from. Default 'object'. */
   readonly path?: string;
   /** Links only the programs of these names. Default: all. */
@@ -25,11 +26,16 @@ export interface LoadBytesOptions extends LoadOptions {
 }
 
 /** ELF objects, and bare eBPF instructions (8 bytes each), which are one raw program `main`. */
-export function loadBytes(bytes: Uint8Array, options: LoadBytesOptions = {}): LoadedObject {
+export function loadBytes<T extends ObjectTypes = AnyObject>(
+  bytes: Uint8Array,
+  options: LoadBytesOptions<NoInfer<T>> = {},
+): LoadedObject<T> {
   const path = options.path ?? 'object';
   const isElf = bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
-  if (!isElf) return loadProgram({ name: 'main', bytes }, options);
-  return loadCollection(loadSpec(bytes, path), options);
+  const object = isElf
+    ? loadCollection(loadSpec(bytes, path), options as LoadBytesOptions)
+    : loadProgram({ name: 'main', bytes }, options as LoadBytesOptions);
+  return object as LoadedObject<T>;
 }
 
 /** A single program, with the maps that it names. */

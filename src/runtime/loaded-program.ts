@@ -7,8 +7,10 @@ import type { Engine } from './engine.ts';
 import { compilers, type EngineName } from './engine-names.ts';
 import type { BatchOptions, RunOptions, RunResult } from './options.ts';
 import type { Runner } from './runner.ts';
+import type { AnyProgram, ProgramTypes } from './types.ts';
 
-export class LoadedProgram {
+/** A program of a loaded object. */
+export class LoadedProgram<P extends ProgramTypes = AnyProgram> {
   readonly name: string;
   readonly type: string;
   readonly section: string;
@@ -25,8 +27,9 @@ export class LoadedProgram {
   }
 
   /** Runs once; throws BpfStopped where the program is stopped before its exit. */
-  run(options: RunOptions = {}): RunResult {
-    return this.#runner().run(this.program, options);
+  run(options: RunOptions<P> = {}): RunResult<P> {
+    // What is known of the program at compile time changes nothing of how it runs.
+    return this.#runner().run(this.program, options as unknown as RunOptions) as unknown as RunResult<P>;
   }
 
   /**
@@ -34,8 +37,8 @@ export class LoadedProgram {
    * frames, or come from `readCapture`: then those of other link types are made frames, and its file is closed at the end; raw programs see
    * them as they are. Packets are taken some thousands at a time. Neither `each` nor `packets` may run programs of this object meanwhile.
    */
-  runBatch(packets: Iterable<Uint8Array> | PacketSource, options: BatchOptions = {}): BatchResult {
-    return this.#runner().runBatch(this.program, packets, options);
+  runBatch(packets: Iterable<Uint8Array> | PacketSource, options: BatchOptions<P> = {}): BatchResult {
+    return this.#runner().runBatch(this.program, packets, options as unknown as BatchOptions);
   }
 
   /** What an engine compiles it to; undefined: the engine compiles nothing. 'arm64' can be looked at on any machine. */

@@ -8,10 +8,12 @@ import type { MapOptions } from './descriptor.ts';
 import { differenceOf, type ObjectDifference } from './difference.ts';
 import type { Engine, Runnable } from './engine.ts';
 import type { EngineName } from './engine-names.ts';
+import { typeEvents } from './event-types.ts';
 import { toHelper } from './helpers.ts';
 import { Clock, Home, seededRandom } from './home.ts';
 import { LoadedProgram } from './loaded-program.ts';
 import { BpfMap } from './maps.ts';
+import { NamedTypes } from './named-types.ts';
 import { byName } from './names.ts';
 import type { ObjectInput } from './object-input.ts';
 import { constantData, createMaps } from './object-maps.ts';
@@ -20,24 +22,30 @@ import { type Checks, missingMap, programNames, REFUSED_HELPER, refusedHelper, s
 import { ROUTINE_HELPERS } from './routines.ts';
 import { Runner } from './runner.ts';
 import { supplyHelpers } from './supplied.ts';
+import type { AnyObject, Input, MapsOf, ObjectTypes, ProgramsOf } from './types.ts';
 import { createVariables } from './variables.ts';
 
 const pool = new WindowPool();
 
-export class LoadedObject {
+/**
+ * Programs, maps and variables of a file in one window of memory. The names of all three are checked: one that does not exist is an error
+ * (`runtime/unknown-program`, ...) that lists those that do.
+ */
+export class LoadedObject<T extends ObjectTypes = AnyObject> {
   readonly name: string;
   /** Those that were loaded; asking for one that was refused throws why. */
-  readonly programs: Readonly<Record<string, LoadedProgram>>;
+  readonly programs: ProgramsOf<T>;
   /** Programs that could not be loaded, and why: by name. */
   readonly refused: Readonly<Record<string, BpfError>>;
-  readonly maps: Readonly<Record<string, BpfMap>>;
-  /** Global variables: reading and assigning goes to the window. */
-  readonly variables: Record<string, unknown>;
+  readonly maps: MapsOf<T>;
+  /** Global variables: reading and assigning goes to the window. Structs and arrays are read as frozen copies, and assigned whole. */
+  readonly variables: T['variables'];
   readonly clock: Clock;
   readonly home: Home;
   readonly #input: ObjectInput;
   readonly #refused: ReadonlyMap<string, BpfError>;
   readonly #runner: Runner;
+  readonly #types: NamedTypes;
   #disposed = false;
 
   constructor(input: ObjectInput, options: LoadOptions = {}) {
@@ -70,8 +78,8 @@ export class LoadedObject {
     }
     const names = programNames(input);
     const { maps, refused: refusedMaps } = createMaps(this.home, input, names, options.mapSizes);
-    this.maps = byName(maps, 'map', refusedMaps);
-    this.variables = byName(createVariables(this.home, maps, input, options.variables), 'variable');
+    this.maps = byName(maps, 'map', refusedMaps) as MapsOf<T>;
+    this.variables = byName(createVariables(this.home, maps, input, options.variables), 'variable') as T['variables'];
     supplyHelpers(this.home, options);
     const { helpers, kfuncs } = this.home;
     const checks: Checks = {
@@ -98,7 +106,9 @@ export class LoadedObject {
     this.refused = Object.fromEntries(this.#refused);
     const runner = (): Runner => this.#live();
     const programs = Object.fromEntries(sorted.programs.map((program) => [program.name, new LoadedProgram(program, runner)]));
-    this.programs = byName(programs, 'program', this.#refused);
+    this.programs = byName(programs, 'program', this.#refused) as ProgramsOf<T>;
+    this.#types = new NamedTypes(input.btf, input.name);
+    typeEvents(this.home, input, this.#types, options.events);
   }
 
   #live(): Runner {
@@ -139,6 +149,24 @@ export class LoadedObject {
     return this.#live().runnable(program, engine);
   }
 
+  /** Every enumerator that the object's types know, by name: numbers, bigints where the enum has 64 bits. */
+  get constants(): T['constants'] {
+    return this.#types.constants;
+  }
+
+  /**
+   * The bytes of a struct, union or typedef by its name in C, as values of maps are read; an array without a length at its end has what
+   * bytes are left. `runtime/unknown-type` where there is no such type, `map/value` where the bytes are fewer than it has.
+   */
+  decode<N extends keyof T['types'] & string>(type: N, data: Uint8Array): T['types'][N] {
+    return this.#types.decode(type, data) as T['types'][N];
+  }
+
+  /** Bytes of that type, from what values of maps may be written as. */
+  encode<N extends keyof T['types'] & string>(type: N, value: Input<T['types'][N]>): Uint8Array<ArrayBuffer> {
+    return this.#types.encode(type, value);
+  }
+
   /** Maps and global data as JSON with stable names: 64-bit numbers are decimal strings, bytes hex. Zero elements of arrays are left out. */
   contents(): JsonContents {
     this.#live();
@@ -170,7 +198,7 @@ export class LoadedObject {
   /** What changed from one state to another, or to now: entries of maps that were added, removed, changed, and variables. */
   difference(before: ObjectSnapshot, after?: ObjectSnapshot): ObjectDifference {
     this.#live();
-    return differenceOf(this.home, this.variables, before, after);
+    return differenceOf(this.home, this.variables as Readonly<Record<string, unknown>>, before, after);
   }
 
   dispose(): void {

@@ -10,17 +10,19 @@ import type { EmbedderHelper, Redirect } from './home.ts';
 import type { Host } from './host.ts';
 import type { MapSnapshot } from './maps.ts';
 import type { Route, Socket } from './network.ts';
-import type { ContextValues } from './packet.ts';
 import type { Tunnel } from './tunnels.ts';
+import type { AnyObject, AnyProgram, ContextInput, ContextOutput, Input, ObjectTypes, ProgramTypes } from './types.ts';
 
 /** Slots that a run may take unless it is told otherwise: about a second of native code. */
 export const DEFAULT_FUEL: number = 2 ** 30;
 
-export interface LoadOptions {
-  /** Values of global variables, `const volatile` ones included, by name. */
-  readonly variables?: Readonly<Record<string, unknown>>;
+export interface LoadOptions<T extends ObjectTypes = AnyObject> {
+  /** Values of global variables, `const volatile` ones and `__kconfig` ones included, by name. */
+  readonly variables?: { readonly [Name in keyof T['variables']]?: Input<T['variables'][Name]> };
   /** Other max_entries of maps, by name. */
-  readonly mapSizes?: Readonly<Record<string, number>>;
+  readonly mapSizes?: { readonly [Name in keyof T['maps']]?: number };
+  /** The types of what programs send, by name of the ring buffer or perf event array: events then have a `value`. */
+  readonly events?: { readonly [Name in keyof T['maps']]?: keyof T['types'] & string };
   /** CPUs that per-CPU maps have values for. Default 1. */
   readonly cpus?: number;
   /** Nanoseconds at which the clock stands; absent: it runs. */
@@ -60,11 +62,11 @@ export interface LoadOptions {
   readonly windowBytes?: number;
 }
 
-export interface RunOptions {
+export interface RunOptions<P extends ProgramTypes = AnyProgram> {
   /** The packet; of raw programs, the memory that R1 points at. */
   readonly packet?: Uint8Array;
   /** Fields of the context by name, or the bytes of a raw context. */
-  readonly ctx?: ContextValues | Uint8Array;
+  readonly ctx?: ContextInput<P['ctx']>;
   readonly engine?: EngineName | Engine;
   /** Slots; 0: without limit. */
   readonly fuel?: number;
@@ -78,7 +80,7 @@ export interface RunOptions {
   readonly countInstructions?: boolean;
 }
 
-export interface BatchOptions extends Omit<RunOptions, 'packet' | 'countInstructions'> {
+export interface BatchOptions<P extends ProgramTypes = AnyProgram> extends Omit<RunOptions<P>, 'packet' | 'countInstructions'> {
   /** Looks at what became of each packet, in order; without it the result has it all. */
   readonly each?: (item: BatchItem) => void;
   /** False: the result has counts only, and memory does not grow with the packets. Default: true, unless there is `each`. */
@@ -90,16 +92,16 @@ export interface BatchOptions extends Omit<RunOptions, 'packet' | 'countInstruct
   readonly clock?: 'capture';
 }
 
-export interface RunResult {
+export interface RunResult<P extends ProgramTypes = AnyProgram> {
   readonly r0: bigint;
   /** What R0 means for this type of program; undefined where it has no name. */
-  readonly verdict: string | undefined;
+  readonly verdict: P['verdict'];
   /** The packet as the program left it; undefined where there was none. */
   readonly packet: Uint8Array | undefined;
   /** Metadata in front of the packet. */
   readonly metadata: Uint8Array | undefined;
   /** Fields of the context as the program left them; raw contexts: bytes. */
-  readonly ctx: Readonly<Record<string, number | bigint | readonly (number | bigint)[]>> | Uint8Array | undefined;
+  readonly ctx: ContextOutput<P['ctx']>;
   /** Flow dissectors: struct bpf_flow_keys as the program left it. */
   readonly flowKeys: Uint8Array | undefined;
   readonly redirect: Redirect | undefined;

@@ -1,33 +1,111 @@
-// What `bpfjit types` writes of an object, as types: the maps, variables, programs, enums and structs that LoadedObject then knows.
+// What an object holds, as types: `bpfjit types` writes them for a file, and LoadedObject, its maps and its programs know them then.
+import type { LoadedProgram } from './loaded-program.ts';
+import type { BpfMap } from './maps.ts';
+import type { ContextValues } from './packet.ts';
 
-/** An enumeration's number, as values have it; the names can be written instead of it. */
-export type EnumOf<Names extends string, Value extends number | bigint = number> = Value & { readonly [names]?: Names };
-declare const names: unique symbol;
+/** What `bpfjit types FILE` writes of a file, for `load<TYPES>(FILE)`. */
+export interface ObjectTypes {
+  /** By name: `{ key, value }`. */
+  readonly maps: object;
+  readonly variables: object;
+  /** By name: ProgramTypes. */
+  readonly programs: object;
+  /** Every enumerator's number. */
+  readonly constants: object;
+  /** Structs, unions and typedefs, for `decode` and `encode`. */
+  readonly types: object;
+}
+
+/** Nothing is known of the object: maps take and give anything. */
+export interface AnyObject extends ObjectTypes {
+  readonly maps: Readonly<Record<string, MapTypes>>;
+  readonly variables: Record<string, unknown>;
+  readonly programs: Readonly<Record<string, ProgramTypes>>;
+  readonly constants: Readonly<Record<string, number | bigint>>;
+  readonly types: Readonly<Record<string, unknown>>;
+}
+
+export interface MapTypes {
+  readonly key: unknown;
+  readonly value: unknown;
+}
+
+export interface ProgramTypes {
+  /** As in libbpf, lower case: 'xdp', 'sched_cls'. */
+  readonly type: string;
+  /** Fields of the context; Uint8Array where it is given as bytes. */
+  readonly ctx: unknown;
+  /** Names of what the program returns. */
+  readonly verdict: string | undefined;
+}
+
+/** What a program gives as its context. */
+export type ReadContext = Readonly<Record<string, number | bigint | readonly (number | bigint)[]>> | Uint8Array | undefined;
+
+/** A program of which nothing is known. */
+export interface AnyProgram extends ProgramTypes {
+  readonly ctx: unknown;
+}
+
+/** What `run` takes as the context. */
+export type ContextInput<Ctx> = unknown extends Ctx
+  ? ContextValues | Uint8Array
+  : Ctx extends Uint8Array
+    ? Uint8Array
+    : { readonly [Field in keyof Ctx]?: Ctx[Field] extends readonly unknown[] ? readonly (number | bigint)[] : number | bigint };
+
+/** What `run` gives as the context. */
+export type ContextOutput<Ctx> = unknown extends Ctx ? ReadContext : Ctx extends Uint8Array ? Uint8Array | undefined : Ctx;
+
+export type MapsOf<T extends ObjectTypes> = {
+  readonly [Name in keyof T['maps']]: T['maps'][Name] extends { readonly key: infer K; readonly value: infer V } ? BpfMap<K, V> : BpfMap;
+};
+
+export type ProgramsOf<T extends ObjectTypes> = {
+  readonly [Name in keyof T['programs']]: T['programs'][Name] extends ProgramTypes ? LoadedProgram<T['programs'][Name]> : LoadedProgram;
+};
+
+/** A number of an enum. Where it is written, the name of the enumerator will do. */
+export type EnumOf<Names extends string, Value extends number | bigint = number> = Value & { readonly [enumNames]?: Names };
+declare const enumNames: unique symbol;
+
+/** A value for each CPU. Where it is written, one value means all of them. */
+export type PerCpu<Value> = readonly Value[] & { readonly [perCpu]?: Value };
+declare const perCpu: unique symbol;
+
+/** The name of a program, in a program array. */
+export type ProgramName<Names extends string> = Names & { readonly [programName]?: true };
+declare const programName: unique symbol;
 
 /**
- * What can be written where `T` is read: numbers for bigints and the other way round, some members of a struct, arrays for byte arrays,
- * one value for every CPU, names of enumerators, and the bytes of anything.
+ * What can be written where `T` is read: numbers for bigints and the other way round, names of enumerators, some members of a struct,
+ * arrays of numbers for bytes, one value for all CPUs, and the bytes of anything.
  */
 export type Input<T> = unknown extends T
   ? unknown
-  : T extends { readonly [names]?: infer Names extends string }
-    ? Names | number | bigint
-    : T extends number | bigint
-      ? number | bigint | boolean | Uint8Array
-      : T extends boolean
-        ? boolean | number | Uint8Array
-        : T extends string
-          ? string | Uint8Array
-          : T extends Uint8Array
-            ? Uint8Array | readonly number[] | string
-            : T extends PerCpu<infer Value>
-              ? readonly Input<Value>[] | Input<Value>
-              : T extends readonly (infer Element)[]
-                ? readonly Input<Element>[] | Uint8Array
-                : T extends object
-                  ? { readonly [Name in keyof T]?: Input<T[Name]> } | Uint8Array
-                  : T;
+  : T extends BpfMap
+    ? T
+    : typeof enumNames extends keyof T
+      ? NamesOf<T> | number | bigint | Uint8Array
+      : typeof programName extends keyof T
+        ? T | { readonly name: string; readonly program: object }
+        : typeof perCpu extends keyof T
+          ? readonly Input<ElementOf<T>>[] | Input<ElementOf<T>>
+          : PlainInput<T>;
 
-/** Each CPU's value. */
-export type PerCpu<Value> = Value[] & { readonly [perCpu]?: Value };
-declare const perCpu: unique symbol;
+type NamesOf<T> = T extends { readonly [enumNames]?: infer Names } ? Names : never;
+type ElementOf<T> = T extends readonly (infer Element)[] ? Element : never;
+
+type PlainInput<T> = T extends number | bigint
+  ? number | bigint | boolean | Uint8Array
+  : T extends boolean
+    ? boolean | number | Uint8Array
+    : T extends string
+      ? string | Uint8Array | readonly number[]
+      : T extends Uint8Array
+        ? Uint8Array | readonly number[] | string
+        : T extends readonly (infer Element)[]
+          ? readonly Input<Element>[] | ArrayLike<number> | ArrayLike<bigint>
+          : T extends object
+            ? { readonly [Name in keyof T]?: Input<T[Name]> } | Uint8Array
+            : T;

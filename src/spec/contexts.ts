@@ -145,6 +145,12 @@ export function verdictOf(programType: string, r0: number): string | undefined {
   return names?.[r0];
 }
 
+/** All names that `verdictOf` gives for that type; `always`: whatever the program returns has one. */
+export function verdictNames(programType: string): { readonly names: readonly string[]; readonly always: boolean } {
+  if (programType === 'socket_filter') return { names: ['DROP', 'ACCEPT'], always: true };
+  return { names: Object.values(VERDICTS[programType] ?? {}), always: programType === 'xdp' };
+}
+
 const LINK_LAYER_TYPES: ReadonlySet<string> = new Set(['xdp', 'sched_cls', 'sched_act', 'flow_dissector', 'raw']);
 
 /** Whether the program sees the packet from its link-layer header on, as BPF_PROG_TEST_RUN gives it. */

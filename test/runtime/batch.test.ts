@@ -319,7 +319,7 @@ test("batches: other people's programs over captured packets", (t) => {
   const loops = new Set<string>();
   for (const [path, program] of OBJECTS) {
     for (const engine of engines) {
-      const bytes = readFileSync(join(folder, path));
+      const bytes: Uint8Array = readFileSync(join(folder, path));
       using one = loadBytes(bytes, { path, host, clock: 0n, only: [program] });
       using other = loadBytes(bytes, { path, host, clock: 0n, only: [program] });
       const expected = oneByOne(one, program, packets, {});

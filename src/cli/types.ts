@@ -1,0 +1,25 @@
+// bpfjit types: TypeScript declarations of what an object's maps, variables and programs hold.
+import { printDeclarations } from '../runtime/declarations.ts';
+import { BpfError } from '../util/error.ts';
+import { writeOutput } from './files.ts';
+import { openSource } from './source.ts';
+import { readArguments, UsageError } from './usage.ts';
+
+const OPTIONS = {
+  output: { type: 'string', short: 'o' },
+  name: { type: 'string' },
+  type: { type: 'string', multiple: true, default: [] as string[] },
+} as const;
+
+export async function types(argv: readonly string[]): Promise<number> {
+  const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: 1 });
+  if (values.name !== undefined && !/^[A-Za-z_$][\w$]*$/.test(values.name))
+    throw new UsageError(`--name takes an identifier, got "${values.name}"`);
+  const { collection, path } = await openSource(files[0]!);
+  if (collection === undefined)
+    throw new BpfError('cli/no-object', { in: 'file', path }, 'only object files have maps, variables and types');
+  const text = printDeclarations(collection, { types: values.type, ...(values.name === undefined ? {} : { name: values.name }) });
+  if (values.output === undefined) process.stdout.write(text);
+  else writeOutput(values.output, new TextEncoder().encode(text));
+  return 0;
+}
