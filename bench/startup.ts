@@ -1,19 +1,28 @@
-// npm run startup: what `bpfjit run` of a small object takes beyond `node -e 0`, medians side by side. Wall-clock time, and processor time,
-// which a busy machine changes less.
+// npm run startup: what `bpfjit run` of a small object, and the conformance plugin with a program of two instructions, take beyond
+// `node -e 0`, medians side by side. Wall-clock time, and processor time, which a busy machine changes less. `modules`: the same from
+// dist/src, a file a module, as it was before tools/bundle.mjs.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const runs = Number(process.argv[2] ?? 21);
-const packet = ['--packet', `@${join(root, 'examples/udp-echo.hex')}`];
 const object = join(root, 'examples/xdp_counter.o');
-const main = join(root, 'dist/src/cli/main.js');
+const run = ['run', object, '--packet', `@${join(root, 'examples/udp-echo.hex')}`];
+const bin = (name: string): string => join(root, 'dist/bin', `${name}.cjs`);
+/** r0 = 42; exit */
+const PROGRAM = 'b70000002a0000009500000000000000';
+const plugin = bin('bpfjit-conformance-plugin');
 const cases: readonly (readonly [name: string, args: readonly string[]])[] = [
   ['node -e 0', ['-e', '0']],
-  ['bpfjit run', [main, 'run', object, ...packet]],
-  ['bpfjit run --engine arm64-sim', [main, 'run', object, ...packet, '--engine', 'arm64-sim']],
-  ['bpfjit run --engine auto', [main, 'run', object, ...packet, '--engine', 'auto']],
+  ['bpfjit run', [bin('bpfjit'), ...run]],
+  ['bpfjit run, modules', [join(root, 'dist/src/cli/main.js'), ...run]],
+  ['bpfjit run --engine arm64-sim', [bin('bpfjit'), ...run, '--engine', 'arm64-sim']],
+  ['bpfjit run --engine auto', [bin('bpfjit'), ...run, '--engine', 'auto']],
+  ['plugin', [plugin]],
+  ['plugin --engine arm64-sim', [plugin, '--engine', 'arm64-sim']],
+  ['plugin --jit', [plugin, '--jit']],
+  ['plugin --jit, modules', [join(root, 'dist/src/cli/conformance-plugin.js'), '--jit']],
 ];
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
@@ -32,6 +41,7 @@ for (let i = 0; i < runs; i++) {
 function processorTime(name: string, args: readonly string[]): number {
   const { status, stdout } = spawnSync('sh', ['-c', '"$@" > /dev/null || exit 1; times', 'sh', process.execPath, ...args], {
     encoding: 'utf8',
+    input: PROGRAM,
   });
   if (status !== 0) throw new Error(`${name} failed`);
   const times = stdout

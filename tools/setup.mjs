@@ -1,8 +1,10 @@
-// Makes a checkout ready: installs the locked dependencies if they are missing, then compiles. Needs only Node and npm.
+// Makes a checkout ready: installs the locked dependencies if they are missing, compiles, and puts the commands together. Needs only Node
+// and npm.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundle } from './bundle.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
@@ -15,6 +17,4 @@ function run(command, args) {
 
 if (!existsSync(tsc)) run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 run(process.execPath, [tsc, '-p', 'tsconfig.json']);
-// npm does this for an installed package; in a checkout the commands can be run by name too.
-const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-for (const path of Object.values(bin)) chmodSync(join(root, path), 0o755);
+bundle(root);
