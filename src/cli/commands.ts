@@ -1,83 +1,137 @@
-// The commands: one row each. A command's module is loaded only when it runs.
+// The commands: one row each. A command's module is loaded only when it runs, or its options are asked for.
+import type { OptionTable } from './usage.ts';
 
 /** Gives the exit status. */
 export type Command = (argv: readonly string[]) => Promise<number>;
 
-interface Row {
-  readonly usage: string;
-  readonly summary: string;
-  readonly load: () => Promise<Command>;
+export interface CommandModule {
+  readonly run: Command;
+  readonly options: OptionTable;
 }
 
-export type CommandName =
-  | 'run'
-  | 'compare'
-  | 'coverage'
-  | 'dump'
-  | 'asm'
-  | 'disasm'
-  | 'filter'
-  | 'info'
-  | 'types'
-  | 'conformance'
-  | 'doctor';
+export interface CommandRow {
+  /** What stands behind the name, options that are not needed left out. */
+  readonly takes: string;
+  /** In one line. */
+  readonly summary: string;
+  /** What help says besides. */
+  readonly more?: string;
+  /** Complete command lines, which work in a checkout. */
+  readonly examples?: readonly string[];
+  readonly load: () => Promise<CommandModule>;
+}
 
-export const COMMANDS: Readonly<Record<CommandName, Row>> = {
+export type CommandName = 'run' | 'compare' | 'coverage' | 'dump' | 'info' | 'types' | 'disasm' | 'asm' | 'filter' | 'conformance' | 'doctor';
+
+const EXAMPLE = 'examples/xdp_counter.o';
+const PACKET = '--packet @examples/udp-echo.hex';
+
+export const COMMANDS: Readonly<Record<CommandName, CommandRow>> = {
   run: {
-    usage:
-      'run FILE [--program NAME] [--engine E] [--packet HEX|@FILE | --pcap IN [--out OUT]] [--ctx FIELD=VALUE]... [--ctx-raw @FILE] [--maps-in FILE] [--maps] [--repeat N] [--clock NS|capture] [--fuel N] [--listing] [--expect VERDICT] [--btf FILE] [--trace] [--trace-out FILE] [--trace-limit N] [--coverage FILE] [--json]',
-    summary: 'Run a program over nothing, one packet or a capture; show verdict, packet and maps.',
-    load: async () => (await import('./run.ts')).run,
+    takes: 'FILE [--packet HEX|@FILE | --pcap IN [--out OUT]]',
+    summary: 'run a program over nothing, a packet or a capture; show verdict, packet and maps',
+    more: 'Exit status 1: the program was stopped, or did not do what --expect says.',
+    examples: [
+      `run ${EXAMPLE} ${PACKET} --maps`,
+      `run ${EXAMPLE} ${PACKET} --engine arm64-sim --listing`,
+      `run ${EXAMPLE} ${PACKET} --trace`,
+      `run ${EXAMPLE} --ctx ingress_ifindex=3 --expect XDP_PASS`,
+    ],
+    load: async () => {
+      const { options, run } = await import('./run.ts');
+      return { options, run };
+    },
   },
   compare: {
-    usage:
-      'compare A [B] --pcap IN | --packet HEX|@FILE [--program NAME[,NAME]] [--engine E[,E]] [--ctx FIELD=VALUE]... [--ctx-raw @FILE] [--maps-in FILE] [--limit N] [--fuel N] [--btf FILE] [--json]',
-    summary: 'Run two objects, or one on two engines, over the same packets: where verdict, packet, redirect, events or maps differ.',
-    load: async () => (await import('./compare.ts')).compare,
+    takes: 'A [B] --pcap IN | --packet HEX|@FILE',
+    summary: 'two objects, programs or engines over the same packets: where verdict, packet or maps differ',
+    more: 'One file is compared with itself, on two engines or as two programs. The clock stands still. Exit status 1: they differ.',
+    examples: [`compare ${EXAMPLE} --engine interpreter,arm64-sim ${PACKET}`],
+    load: async () => {
+      const { options, compare: run } = await import('./compare.ts');
+      return { options, run };
+    },
   },
   coverage: {
-    usage: 'coverage FILE... [-o OUT] [--min PERCENT] [--json]',
-    summary: 'Add up lcov files (or the .info files of folders): a table by source file, and the sum in OUT.',
-    load: async () => (await import('./coverage.ts')).coverage,
+    takes: 'FILE... [-o OUT]',
+    summary: 'add up coverage files (of run --coverage, or of BPFJIT_COVERAGE=FOLDER), or folders of them: a table',
+    more: 'With BPFJIT_COVERAGE=FOLDER in its environment, each process that loads objects leaves a .info file in that folder.',
+    load: async () => {
+      const { options, coverage: run } = await import('./coverage.ts');
+      return { options, run };
+    },
   },
   dump: {
-    usage: 'dump FILE [--program NAME] [--target arm64|x64] [--base ADDR] [--helper NAME=ADDR]... [--passes] [--fuel N] [--json]',
-    summary: 'Compile a program and show what each instruction became, and how the passes went.',
-    load: async () => (await import('./dump.ts')).dump,
-  },
-  asm: {
-    usage: 'asm FILE.bpfasm -o OUT',
-    summary: 'Assemble text to raw bytecode.',
-    load: async () => (await import('./asm.ts')).asm,
-  },
-  disasm: {
-    usage: 'disasm FILE [--program NAME] [--json]',
-    summary: 'Print the instructions of an object, of raw bytecode or of assembly text.',
-    load: async () => (await import('./disasm.ts')).disasm,
-  },
-  filter: {
-    usage: 'filter @FILE --pcap IN [--engine E] [--backward] [--fuel N] [--json]',
-    summary: 'Run a classic filter (FILE: output of tcpdump -ddd) over a capture and print the indexes of the packets that match.',
-    load: async () => (await import('./filter.ts')).filter,
+    takes: 'FILE',
+    summary: 'the machine code of each instruction, and how the passes of the compiler went',
+    examples: [`dump ${EXAMPLE} --target x64`, 'dump examples/call.bpfasm --passes --base 0xffff800080000000'],
+    load: async () => {
+      const { options, dump: run } = await import('./dump.ts');
+      return { options, run };
+    },
   },
   info: {
-    usage: 'info FILE [--json]',
-    summary: 'Show programs, maps, global data and externs, and the helpers and maps that each program uses.',
-    load: async () => (await import('./info.ts')).info,
+    takes: 'FILE',
+    summary: 'programs, maps, global data and externs; the helpers and maps that each program uses',
+    examples: [`info ${EXAMPLE}`],
+    load: async () => {
+      const { options, info: run } = await import('./info.ts');
+      return { options, run };
+    },
   },
   types: {
-    usage: 'types FILE [-o OUT] [--name NAME] [--type STRUCT]...',
-    summary: 'Write TypeScript declarations of its maps, variables and programs, and of other structs, for load<NAME>(FILE).',
-    load: async () => (await import('./types.ts')).types,
+    takes: 'FILE [-o OUT]',
+    summary: 'TypeScript declarations of its maps, variables and programs, for load<NAME>(FILE)',
+    examples: [`types ${EXAMPLE}`],
+    load: async () => {
+      const { options, types: run } = await import('./types.ts');
+      return { options, run };
+    },
+  },
+  disasm: {
+    takes: 'FILE',
+    summary: 'the instructions of an object, of bytecode or of assembly text',
+    examples: [`disasm ${EXAMPLE}`],
+    load: async () => {
+      const { options, disasm: run } = await import('./disasm.ts');
+      return { options, run };
+    },
+  },
+  asm: {
+    takes: 'FILE.bpfasm -o OUT',
+    summary: 'assembly text to bytecode',
+    load: async () => {
+      const { options, asm: run } = await import('./asm.ts');
+      return { options, run };
+    },
+  },
+  filter: {
+    takes: '@FILE --pcap IN',
+    summary: 'a classic filter (FILE: output of tcpdump -ddd) over a capture: the indexes of the packets that match',
+    load: async () => {
+      const { options, filter: run } = await import('./filter.ts');
+      return { options, run };
+    },
   },
   conformance: {
-    usage: 'conformance PATH... [--engine E] [--json]',
-    summary: 'Run .data files of bpf_conformance, or folders of them.',
-    load: async () => (await import('./conformance.ts')).conformance,
+    takes: 'PATH...',
+    summary: '.data files of bpf_conformance, or folders of them, on an engine',
+    load: async () => {
+      const { options, conformance: run } = await import('./conformance.ts');
+      return { options, run };
+    },
   },
   doctor: {
-    usage: 'doctor [--json]',
-    summary: 'Say which engines this host can run, and why not the rest.',
-    load: async () => (await import('./doctor.ts')).doctor,
+    takes: '',
+    summary: 'which engines this host can run, and why not the rest',
+    examples: ['doctor'],
+    load: async () => {
+      const { options, doctor: run } = await import('./doctor.ts');
+      return { options, run };
+    },
   },
 };
+
+export function findCommand(name: string): CommandRow | undefined {
+  return Object.hasOwn(COMMANDS, name) ? COMMANDS[name as CommandName] : undefined;
+}

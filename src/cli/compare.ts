@@ -9,22 +9,24 @@ import { toHex } from '../util/bytes.ts';
 import { type CompareOutcome, type Differing, type Outcome, PacketComparison } from './compare-packets.ts';
 import { openEngines } from './engines.ts';
 import { readInput } from './files.ts';
-import { contextOf, fillMaps, INPUT_OPTIONS, packetBytes } from './inputs.ts';
+import { contextOf, fillMaps, packetBytes } from './inputs.ts';
 import { type Opened, openObject } from './object.ts';
+import { BTF, ENGINE, FUEL, INPUTS, JSON_OUTPUT, PACKET, PCAP, PROGRAM } from './options.ts';
 import { changesJson, differingFields } from './packet-text.ts';
-import { count, readArguments, UsageError } from './usage.ts';
+import { count, type OptionTable, readArguments, UsageError } from './usage.ts';
 
 const OPTIONS = {
-  program: { type: 'string' },
-  engine: { type: 'string', default: 'auto' },
-  packet: { type: 'string' },
-  pcap: { type: 'string' },
-  ...INPUT_OPTIONS,
-  limit: { type: 'string', default: '10' },
-  fuel: { type: 'string' },
-  btf: { type: 'string' },
-  json: { type: 'boolean' },
+  program: { ...PROGRAM, value: 'NAME[,NAME]', help: `${PROGRAM.help}; two names: one of each` },
+  engine: { ...ENGINE, default: 'auto', value: 'E[,E]', help: `${ENGINE.help}. Two names: one of each. Default: auto` },
+  packet: PACKET,
+  pcap: PCAP,
+  ...INPUTS,
+  limit: { type: 'string', default: '10', value: 'N', help: 'differing packets that are shown, default 10' },
+  fuel: FUEL,
+  btf: BTF,
+  json: JSON_OUTPUT,
 } as const;
+export const options: OptionTable = OPTIONS;
 
 /** Nanoseconds: a time that stands still cannot make a difference. */
 const CLOCK = 1_000_000_000_000n;

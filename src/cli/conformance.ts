@@ -13,8 +13,15 @@ import { BpfStopped } from '../util/stopped.ts';
 import { PLACE } from '../window/window.ts';
 import { CONFORMANCE_FUEL, CONFORMANCE_HELPERS } from './conformance-helpers.ts';
 import { openEngines } from './engines.ts';
+import { ENGINE, JSON_OUTPUT } from './options.ts';
 import { Progress } from './progress.ts';
-import { readArguments, UsageError } from './usage.ts';
+import { type OptionTable, readArguments, UsageError } from './usage.ts';
+
+const OPTIONS = {
+  engine: { ...ENGINE, help: `${ENGINE.help}. Default: interpreter` },
+  json: JSON_OUTPUT,
+} as const;
+export const options: OptionTable = OPTIONS;
 
 export type ConformanceOutcome = 'passed' | 'failed' | 'skipped';
 
@@ -35,8 +42,7 @@ const NEGATIVE = 'negative';
 const MAX_MEMORY = PLACE.packetEnd - PLACE.packet;
 
 export async function conformance(argv: readonly string[]): Promise<number> {
-  const options = { engine: { type: 'string' }, json: { type: 'boolean' } } as const;
-  const { values, files } = readArguments(argv, options, { min: 1, max: Infinity });
+  const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: Infinity });
   const { name, host } = await openEngines(values.engine ?? 'interpreter');
   const paths = files.flatMap(dataFiles);
   if (paths.length === 0) throw new UsageError(`no .data file in ${files.join(', ')}`);

@@ -14,13 +14,15 @@ import {
   summaryOfFile,
 } from '../lcov/lcov.ts';
 import { readInput, text, writeOutput } from './files.ts';
-import { count, readArguments, UsageError } from './usage.ts';
+import { JSON_OUTPUT } from './options.ts';
+import { count, type OptionTable, readArguments, UsageError } from './usage.ts';
 
 const OPTIONS = {
-  output: { type: 'string', short: 'o' },
-  min: { type: 'string' },
-  json: { type: 'boolean' },
+  output: { type: 'string', short: 'o', value: 'OUT', help: 'the sum, in the format of lcov: genhtml makes pages of it' },
+  min: { type: 'string', value: 'PERCENT', help: 'exit status 1 where fewer lines were run' },
+  json: JSON_OUTPUT,
 } as const;
+export const options: OptionTable = OPTIONS;
 
 export async function coverage(argv: readonly string[]): Promise<number> {
   const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: Infinity });

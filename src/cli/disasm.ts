@@ -1,11 +1,18 @@
 // bpfjit disasm: the instructions of a file as text that `asm` reads back.
 import { print } from '../asm/print.ts';
 import type { Program } from '../program/program.ts';
+import { JSON_OUTPUT, PROGRAM } from './options.ts';
 import { openSource } from './source.ts';
-import { readArguments } from './usage.ts';
+import { type OptionTable, readArguments } from './usage.ts';
+
+const OPTIONS = {
+  program: { ...PROGRAM, help: 'only this one; default: all' },
+  json: JSON_OUTPUT,
+} as const;
+export const options: OptionTable = OPTIONS;
 
 export async function disasm(argv: readonly string[]): Promise<number> {
-  const { values, files } = readArguments(argv, { program: { type: 'string' }, json: { type: 'boolean' } } as const, { min: 1, max: 1 });
+  const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: 1 });
   const source = await openSource(files[0]!);
   const names = values.program === undefined ? source.programNames : [values.program];
   const programs = names.map((name) => source.program(name));

@@ -1,7 +1,11 @@
 // bpfjit doctor: which engines this host can run, why not the rest, and what `auto` would take.
 import { nativeHost } from '../node.ts';
-import { readArguments } from './usage.ts';
+import { JSON_OUTPUT } from './options.ts';
+import { type OptionTable, readArguments } from './usage.ts';
 import { version } from './version.ts';
+
+const OPTIONS = { json: JSON_OUTPUT } as const;
+export const options: OptionTable = OPTIONS;
 
 interface EngineState {
   readonly name: string;
@@ -13,7 +17,7 @@ interface EngineState {
 const USED_FEATURES: ReadonlySet<string> = new Set(['bmi1', 'bmi2', 'movbe', 'lse']);
 
 export async function doctor(argv: readonly string[]): Promise<number> {
-  const { values } = readArguments(argv, { json: { type: 'boolean' } } as const, { min: 0, max: 0 });
+  const { values } = readArguments(argv, OPTIONS, { min: 0, max: 0 });
   const native = await nativeHost();
   const features = [...(native.host?.cpu ?? [])].filter((feature) => USED_FEATURES.has(feature));
   const machine = (name: 'arm64' | 'x64'): EngineState => {

@@ -8,18 +8,26 @@ import type { SymbolRef } from '../jit/unit.ts';
 import type { Program } from '../program/program.ts';
 import { helperByName } from '../spec/helpers.ts';
 import { BpfError } from '../util/error.ts';
+import { JSON_OUTPUT, PROGRAM } from './options.ts';
 import { openSource } from './source.ts';
-import { assignment, count, integer, readArguments, UsageError } from './usage.ts';
+import { assignment, count, integer, type OptionTable, readArguments, UsageError } from './usage.ts';
 
 const OPTIONS = {
-  program: { type: 'string' },
-  target: { type: 'string', default: 'arm64' },
-  base: { type: 'string' },
-  helper: { type: 'string', multiple: true, default: [] as string[] },
-  passes: { type: 'boolean' },
-  fuel: { type: 'string' },
-  json: { type: 'boolean' },
+  program: PROGRAM,
+  target: { type: 'string', default: 'arm64', value: TARGET_NAMES.join('|'), help: 'the machine, default arm64' },
+  base: { type: 'string', value: 'ADDR', help: 'where the image is to lie: decides which calls reach' },
+  helper: {
+    type: 'string',
+    multiple: true,
+    default: [] as string[],
+    value: 'NAME=ADDR',
+    help: 'where a helper lies; turns off that it is inlined; may be repeated',
+  },
+  passes: { type: 'boolean', help: 'show how the image came about: bound, walks, promotions, why each call is direct or not' },
+  fuel: { type: 'string', value: 'N', help: '0: code that counts no fuel' },
+  json: JSON_OUTPUT,
 } as const;
+export const options: OptionTable = OPTIONS;
 
 /** Where images go if --base says nothing else, and callees that --helper does not name: in reach. */
 const DEFAULT_BASE = 0x1_0000_0000;

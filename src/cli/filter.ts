@@ -7,21 +7,24 @@ import { RawMachine } from '../runtime/raw.ts';
 import { BpfStopped } from '../util/stopped.ts';
 import { openEngines } from './engines.ts';
 import { readInput, text } from './files.ts';
+import { ENGINE, FUEL, JSON_OUTPUT, PCAP } from './options.ts';
 import { Progress } from './progress.ts';
-import { count, readArguments, UsageError } from './usage.ts';
+import { count, type OptionTable, readArguments, UsageError } from './usage.ts';
 
 /** Slots per packet: filters without backward jumps never come near it. */
 const DEFAULT_FUEL = '1000000';
 
+const OPTIONS = {
+  pcap: PCAP,
+  engine: { ...ENGINE, help: `${ENGINE.help}. Default: auto` },
+  backward: { type: 'boolean', help: 'take jumps backwards too, which the kernel refuses' },
+  fuel: { ...FUEL, default: DEFAULT_FUEL, help: `${FUEL.help}. Default ${DEFAULT_FUEL}` },
+  json: JSON_OUTPUT,
+} as const;
+export const options: OptionTable = OPTIONS;
+
 export async function filter(argv: readonly string[]): Promise<number> {
-  const options = {
-    pcap: { type: 'string' },
-    engine: { type: 'string' },
-    backward: { type: 'boolean' },
-    fuel: { type: 'string', default: DEFAULT_FUEL },
-    json: { type: 'boolean' },
-  } as const;
-  const { values, files } = readArguments(argv, options, { min: 1, max: 1 });
+  const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: 1 });
   if (values.pcap === undefined) throw new UsageError('--pcap IN is missing');
   const path = files[0]!.replace(/^@/, '');
   const instructions = parseClassic(text(readInput(path)), path);

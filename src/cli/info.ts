@@ -6,8 +6,12 @@ import type { Program } from '../program/program.ts';
 import { helperLabel } from '../spec/helpers.ts';
 import { MAP_FLAG, mapTypeName } from '../spec/maps.ts';
 import { BpfError } from '../util/error.ts';
+import { JSON_OUTPUT } from './options.ts';
 import { openSource, type Source } from './source.ts';
-import { readArguments } from './usage.ts';
+import { type OptionTable, readArguments } from './usage.ts';
+
+const OPTIONS = { json: JSON_OUTPUT } as const;
+export const options: OptionTable = OPTIONS;
 
 interface ProgramInfo {
   readonly name: string;
@@ -36,7 +40,7 @@ interface MapInfo {
 }
 
 export async function info(argv: readonly string[]): Promise<number> {
-  const { values, files } = readArguments(argv, { json: { type: 'boolean' } } as const, { min: 1, max: 1 });
+  const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: 1 });
   const source = await openSource(files[0]!);
   const programs = source.programNames.map((name) => programInfo(source, name));
   const { collection } = source;

@@ -6,13 +6,6 @@ import { BpfError } from '../util/error.ts';
 import { fileArgument, readInput, text } from './files.ts';
 import { assignment, hexBytes, integer } from './usage.ts';
 
-/** Shared by the commands that run programs. */
-export const INPUT_OPTIONS = {
-  ctx: { type: 'string', multiple: true, default: [] as string[] },
-  'ctx-raw': { type: 'string' },
-  'maps-in': { type: 'string' },
-} as const;
-
 export interface ContextGiven {
   readonly ctx: readonly string[];
   readonly 'ctx-raw'?: string | undefined;

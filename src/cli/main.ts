@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 // The command line: picks the command, prints errors in one form, sets the exit status (0 ran, 1 refused or stopped, 2 usage).
-import { COMMANDS, type CommandName } from './commands.ts';
+import { findCommand } from './commands.ts';
 import { UsageError } from './usage.ts';
 
 const [name, ...args] = process.argv.slice(2);
 process.exitCode = await main(name, args);
 
 async function main(command: string | undefined, argv: readonly string[]): Promise<number> {
-  if (command === undefined || command === 'help' || command === '--help' || command === '-h') {
+  const [about] = argv;
+  if (command === undefined || (isHelp(command) && about === undefined)) {
+    const { overview } = await import('./help.ts');
     process.stdout.write(overview());
     return command === undefined ? 2 : 0;
   }
@@ -16,13 +18,15 @@ async function main(command: string | undefined, argv: readonly string[]): Promi
     process.stdout.write(`${version()}\n`);
     return 0;
   }
-  if (!Object.hasOwn(COMMANDS, command)) {
-    process.stderr.write(`error: unknown command "${command}"; bpfjit help lists them\n`);
+  const wanted = isHelp(command) ? about! : command;
+  const row = findCommand(wanted);
+  if (row === undefined) {
+    process.stderr.write(`error: unknown command "${wanted}"; bpfjit help lists them\n`);
     return 2;
   }
-  const row = COMMANDS[command as CommandName];
-  if (argv.includes('--help') || argv.includes('-h')) {
-    process.stdout.write(`usage: bpfjit ${row.usage}\n\n${row.summary}\n`);
+  if (isHelp(command) || argv.includes('--help') || argv.includes('-h')) {
+    const { commandHelp } = await import('./help.ts');
+    process.stdout.write(await commandHelp(wanted, row));
     return 0;
   }
   // A reader that went away (head, less) is not a failure.
@@ -31,10 +35,11 @@ async function main(command: string | undefined, argv: readonly string[]): Promi
     throw error;
   });
   try {
-    return await (await row.load())(argv);
+    return await (await row.load()).run(argv);
   } catch (error) {
     if (error instanceof UsageError) {
-      process.stderr.write(`error: ${error.message}\nusage: bpfjit ${row.usage}\n`);
+      const { usageOf } = await import('./help.ts');
+      process.stderr.write(`error: ${error.message}\n${usageOf(command, row)}; see bpfjit help ${command}\n`);
       return 2;
     }
     const { printFailure } = await import('./failure.ts');
@@ -46,7 +51,6 @@ async function main(command: string | undefined, argv: readonly string[]): Promi
   }
 }
 
-function overview(): string {
-  const rows = Object.values(COMMANDS).map((row) => `  bpfjit ${row.usage}\n      ${row.summary}\n`);
-  return `bpfjit: load, run, compile and inspect eBPF programs\n\n${rows.join('')}\nFILE is an ELF object, raw bytecode (.bin), assembly text, or - for standard input.\n`;
+function isHelp(command: string): boolean {
+  return command === 'help' || command === '--help' || command === '-h';
 }

@@ -9,31 +9,41 @@ import { toHex } from '../util/bytes.ts';
 import { BpfStopped } from '../util/stopped.ts';
 import { type Engines, openEngines } from './engines.ts';
 import { readInput } from './files.ts';
-import { type ContextGiven, contextOf, fillMaps, INPUT_OPTIONS, packetBytes } from './inputs.ts';
+import { type ContextGiven, contextOf, fillMaps, packetBytes } from './inputs.ts';
 import { openObject } from './object.ts';
+import { BTF, ENGINE, FUEL, INPUTS, JSON_OUTPUT, PACKET, PCAP, PROGRAM } from './options.ts';
 import { changesJson, changeText, packetChange } from './packet-text.ts';
-import { count, integer, readArguments, UsageError } from './usage.ts';
+import { count, integer, type OptionTable, readArguments, UsageError } from './usage.ts';
 import { hexDump } from './values.ts';
 import { openCoverage, openTrace, type TraceOutput, WATCH_OPTIONS, watchedEngine } from './watch.ts';
 
 const OPTIONS = {
-  program: { type: 'string' },
-  engine: { type: 'string' },
-  packet: { type: 'string' },
-  pcap: { type: 'string' },
-  out: { type: 'string' },
-  ...INPUT_OPTIONS,
-  maps: { type: 'boolean' },
-  repeat: { type: 'string', default: '1' },
-  clock: { type: 'string' },
-  fuel: { type: 'string' },
-  timeout: { type: 'string' },
-  listing: { type: 'boolean' },
-  expect: { type: 'string' },
-  btf: { type: 'string' },
+  program: PROGRAM,
+  engine: { ...ENGINE, help: `${ENGINE.help}. Default: interpreter; over a capture auto` },
+  packet: PACKET,
+  pcap: PCAP,
+  out: {
+    type: 'string',
+    value: 'OUT',
+    help: 'with --pcap: packets that pass, as the program left them, to a capture (OUT.pcapng: pcapng)',
+  },
+  ...INPUTS,
+  maps: { type: 'boolean', help: 'show maps and global variables after the run' },
+  repeat: { type: 'string', default: '1', value: 'N', help: 'run so many times, and say how long a run takes' },
+  clock: {
+    type: 'string',
+    value: 'NS|capture',
+    help: 'the clock stands at NS nanoseconds, or follows the times of the capture; default: it runs',
+  },
+  fuel: FUEL,
+  timeout: { type: 'string', value: 'MS', help: 'milliseconds until a run is stopped' },
+  listing: { type: 'boolean', help: 'show the machine code that was run (engines that compile)' },
+  expect: { type: 'string', value: 'VERDICT', help: 'exit status 1 where the verdict (XDP_PASS), or R0 as a number, is another' },
+  btf: BTF,
   ...WATCH_OPTIONS,
-  json: { type: 'boolean' },
+  json: JSON_OUTPUT,
 } as const;
+export const options: OptionTable = OPTIONS;
 
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: 1 });

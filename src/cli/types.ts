@@ -3,13 +3,20 @@ import { printDeclarations } from '../runtime/declarations.ts';
 import { BpfError } from '../util/error.ts';
 import { writeOutput } from './files.ts';
 import { openSource } from './source.ts';
-import { readArguments, UsageError } from './usage.ts';
+import { type OptionTable, readArguments, UsageError } from './usage.ts';
 
 const OPTIONS = {
-  output: { type: 'string', short: 'o' },
-  name: { type: 'string' },
-  type: { type: 'string', multiple: true, default: [] as string[] },
+  output: { type: 'string', short: 'o', value: 'OUT', help: 'where to write them; default: standard output' },
+  name: { type: 'string', value: 'NAME', help: 'name of the interface; default: made from that of the file' },
+  type: {
+    type: 'string',
+    multiple: true,
+    default: [] as string[],
+    value: 'STRUCT',
+    help: 'another struct that is wanted, of events for instance; may be repeated',
+  },
 } as const;
+export const options: OptionTable = OPTIONS;
 
 export async function types(argv: readonly string[]): Promise<number> {
   const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: 1 });

@@ -7,11 +7,14 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-type Options = NonNullable<ParseArgsConfig['options']>;
-export type Values<T extends Options> = ReturnType<typeof parseArgs<{ options: T; allowPositionals: true }>>['values'];
+/** What an option takes (`value`: in capitals, as help shows it), and what help says of it. */
+export type OptionTable = Readonly<
+  Record<string, NonNullable<ParseArgsConfig['options']>[string] & { readonly value?: string; readonly help: string }>
+>;
+export type Values<T extends OptionTable> = ReturnType<typeof parseArgs<{ options: T; allowPositionals: true }>>['values'];
 
 /** Options and positionals; `files`: how many positionals there must be. */
-export function readArguments<T extends Options>(
+export function readArguments<T extends OptionTable>(
   argv: readonly string[],
   options: T,
   files: { min: number; max: number },

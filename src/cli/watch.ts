@@ -4,14 +4,23 @@ import type { TraceHook } from '../interpreter/machine.ts';
 import type { Coverage } from '../runtime/coverage.ts';
 import type { LoadedObject } from '../runtime/object.ts';
 import type { Tracer } from '../runtime/trace.ts';
+import type { FlagOption, StringOption } from './options.ts';
 import { count, UsageError } from './usage.ts';
 
-export const WATCH_OPTIONS = {
-  coverage: { type: 'string' },
-  trace: { type: 'boolean' },
-  'trace-out': { type: 'string' },
-  'trace-limit': { type: 'string' },
-} as const;
+export const WATCH_OPTIONS: {
+  readonly trace: FlagOption;
+  readonly 'trace-out': StringOption;
+  readonly 'trace-limit': StringOption;
+  readonly coverage: StringOption;
+} = {
+  trace: { type: 'boolean', help: 'show each instruction with what it did, between the lines of C (interpreter)' },
+  'trace-out': { type: 'string', value: 'FILE', help: 'the trace to a file' },
+  'trace-limit': { type: 'string', value: 'N', help: 'instructions that a trace shows, default 10000; the rest is counted' },
+  coverage: {
+    ...{ type: 'string', value: 'FILE' },
+    help: 'count lines, functions and branches of C; added to FILE in the format of lcov (interpreter)',
+  },
+};
 
 export interface Watched {
   readonly engine?: string | undefined;

@@ -1,0 +1,49 @@
+// Options that several commands have, each with what help says of it.
+import { ENGINE_NAMES } from '../runtime/engine-names.ts';
+
+export interface StringOption {
+  readonly type: 'string';
+  readonly value: string;
+  readonly help: string;
+}
+
+export interface RepeatedOption extends StringOption {
+  readonly multiple: true;
+  readonly default: string[];
+}
+
+export interface FlagOption {
+  readonly type: 'boolean';
+  readonly help: string;
+}
+
+export const PROGRAM: StringOption = { type: 'string', value: 'NAME', help: 'the program that is meant, where the file has several' };
+export const ENGINE: StringOption = { type: 'string', value: 'E', help: `${ENGINE_NAMES.join(', ')}; bpfjit doctor says which run here` };
+export const FUEL: StringOption = {
+  ...{ type: 'string', value: 'N' },
+  help: 'instructions until a run is stopped, counted at loops and calls; 0: no limit',
+};
+export const BTF: StringOption = {
+  ...{ type: 'string', value: 'FILE' },
+  help: "types of the kernel that CO-RE relocations are for; default: the object's own",
+};
+export const JSON_OUTPUT: FlagOption = { type: 'boolean', help: 'print one JSON object' };
+
+export const PACKET: StringOption = {
+  ...{ type: 'string', value: 'HEX|@FILE' },
+  help: 'one packet: hex bytes, or a file of hex text or of the bytes themselves',
+};
+export const PCAP: StringOption = {
+  ...{ type: 'string', value: 'IN' },
+  help: 'every packet of a capture (pcap or pcapng; - is standard input)',
+};
+
+/** What a run is given besides packets. */
+export const INPUTS: { readonly ctx: RepeatedOption; readonly 'ctx-raw': StringOption; readonly 'maps-in': StringOption } = {
+  ctx: {
+    ...{ type: 'string', multiple: true, default: [], value: 'FIELD=VALUE' },
+    help: 'a field of the context (ingress_ifindex=3); may be repeated',
+  },
+  'ctx-raw': { type: 'string', value: '@FILE', help: 'the bytes of the context, for program types whose fields are not known' },
+  'maps-in': { type: 'string', value: 'FILE', help: 'contents of maps before the run: JSON as --maps --json prints it' },
+};
