@@ -1,6 +1,6 @@
 // Generated trees to instructions.
 import { type CodeRow, codeFromRows } from '../src/isa/build.ts';
-import { ALU, COND, KIND, PSEUDO } from '../src/isa/code.ts';
+import { ALU, ATOMIC, COND, KIND, PSEUDO, SWAP } from '../src/isa/code.ts';
 import { encode } from '../src/isa/codec.ts';
 import {
   ARGUMENT_BYTES,
@@ -190,6 +190,10 @@ class Assembler {
         return this.#add(KIND.swap, { op: s.op, size: s.bits, dst: s.dst });
       case 'lddw':
         return this.#lddw(s.dst, PSEUDO.none, s.lo, s.hi);
+      case 'kernelAddress':
+        return this.#lddw(s.dst, PSEUDO.btfId, s.type, 0);
+      case 'cast':
+        return this.#add(KIND.addrSpaceCast, { size: 64, dst: s.dst, src: s.src, x: 1, imm: s.spaces });
       case 'load':
         return this.#through(s, (src, offset) =>
           this.#add(KIND.load, { x: 1, size: s.bytes, op: s.signed ? 1 : 0, dst: s.dst, src, offset }),
@@ -207,7 +211,7 @@ class Assembler {
         );
       case 'atomic':
         this.#through(s, (dst, offset) => this.#add(KIND.atomic, { op: s.op, size: s.bytes, dst, src: s.src, x: s.fetch ? 1 : 0, offset }));
-        if (s.zeroExtend) this.#add(KIND.alu, { op: ALU.mov, size: 32, dst: 0, src: 0, x: 1 });
+        if (s.forget) this.#add(KIND.swap, { op: SWAP.le, size: 8 * s.bytes, dst: s.op === ATOMIC.cmpxchg ? 0 : s.src });
         return;
       case 'acquire':
         return this.#add(KIND.loadAcquire, { x: 1, size: s.bytes, dst: s.dst, src: s.base ?? 10, offset: s.offset });
@@ -278,6 +282,8 @@ class Assembler {
           | 'movsx'
           | 'swap'
           | 'lddw'
+          | 'kernelAddress'
+          | 'cast'
           | 'load'
           | 'store'
           | 'atomic'
@@ -385,6 +391,16 @@ class Assembler {
         this.#body(s.miss);
         return this.#bind(end);
       }
+      case 'packetLoad':
+        if (s.index !== undefined) this.#operand(7, s.index);
+        this.#context(6);
+        this.#add(KIND.packetLoad, { op: s.index === undefined ? 0 : 1, size: s.bytes, src: s.index === undefined ? 0 : 7, imm: s.offset });
+        this.#alu(ALU.mov, 6, s.refill);
+        return this.#refill(s.after);
+      case 'kfunc':
+        this.#add(KIND.callKfunc, { imm: s.name });
+        this.#alu(ALU.mov, 0, s.refill);
+        return this.#refill(s.after);
       case 'contextLoad':
         this.#context(s.dst);
         return this.#load(s.dst, s.dst, s.offset, s.bytes);

@@ -1,4 +1,5 @@
 // Draws the statements of programs that have a context and maps: maps by every operation and flag, packets, helpers, callbacks, tail calls.
+import { PACKET_BASE } from '../src/isa/code.ts';
 import { MAP_TYPE } from '../src/spec/map-types.ts';
 import {
   edge,
@@ -17,7 +18,7 @@ import {
   withPointer,
   writable,
 } from './draw.ts';
-import { ARGUMENT_BYTES, type Argument, type GeneratedMap, type Operand, type Statement } from './tree.ts';
+import { ARGUMENT_BYTES, type Argument, type GeneratedMap, KFUNCS, type Operand, type Statement } from './tree.ts';
 
 type Draw = (count: number) => Statement[];
 type Kind = 'keyed' | 'queue' | 'ring' | 'programs' | 'events';
@@ -218,6 +219,10 @@ const FIELDS = {
 function context(state: State): Statement | undefined {
   const { r, role, type } = state;
   if (type === 'raw' || (role !== 'main' && role !== 'sub')) return undefined;
+  if (type === 'sched_cls' && role === 'main' && r.oneIn(2)) {
+    const loaded = packetLoad(state);
+    if (loaded !== undefined) return loaded;
+  }
   const [offset, isWritable] = r.pick<readonly [number, boolean]>(FIELDS[type]);
   if (isWritable && r.oneIn(2)) {
     const through = writable(state);
@@ -225,6 +230,16 @@ function context(state: State): Statement | undefined {
     if (through !== src) return { do: 'contextStore', offset, bytes: 4, src, through };
   }
   return { do: 'contextLoad', offset, bytes: 4, dst: writable(state) };
+}
+
+/** At places in the packet, beyond it, and relative to its headers. */
+function packetLoad(state: State): Statement | undefined {
+  const { r, locked } = state;
+  // It may end the program, which then owes a record.
+  if (locked.has(6) || locked.has(7) || locked.has(0) || state.pointers.some(({ kind }) => kind === 'record')) return undefined;
+  const bytes = r.pick([1, 2, 4] as const);
+  const offset = r.oneIn(8) ? r.pick([PACKET_BASE.link + r.below(20), PACKET_BASE.network + r.below(8), -1, 2000]) : r.below(24);
+  return { do: 'packetLoad', bytes, offset, index: r.oneIn(2) ? small(state, 15) : undefined, refill: edge(r), after: refills(r) };
 }
 
 interface HelperRow {
@@ -241,6 +256,8 @@ interface HelperRow {
 }
 
 const ALL = ['xdp', 'sched_cls'] as const;
+/** Stands for a kernel function in the table of helpers. */
+const KFUNC = -1;
 /** Text of numbers, and what is none: eight bytes each. */
 const TEXTS = ['  -12345', '0x1fZ   ', '077 99  ', '18446744', '73709551', '616     ', '+5      ', '-0x     '].map((text) => {
   const view = new DataView(new TextEncoder().encode(text).buffer);
@@ -330,6 +347,7 @@ const HELPERS: readonly HelperRow[] = [
     arguments: ({ r }) => [{ stack: 0 }, { imm: r.below(ARGUMENT_BYTES + 1) }, { imm: r.below(4096) }],
     data: values,
   },
+  { id: KFUNC, types: ALL, ours: true, arguments: () => [] },
   { id: 125, types: ALL, ours: true, arguments: () => [] },
   { id: 182, types: ALL, ours: true, arguments: ({ r }) => [{ stack: 0 }, { imm: r.below(17) }, { stack: 16 }], data: values },
   // An address that is none, and a helper that nobody has: the program stops.
@@ -351,6 +369,7 @@ function helper(state: State): Statement | undefined {
       (types as readonly string[]).includes(type) && !(ours && state.options.verifiable === true) && !(changesPacket && pointsAtPacket),
   );
   const row = r.pick(able);
+  if (row.id === KFUNC) return { do: 'kfunc', name: r.below(KFUNCS.length), refill: edge(r), after: refills(r) };
   const given = row.arguments(state);
   if (given === undefined || (given[0] === 'context' && !hasContext)) return undefined;
   state.changesPacket ||= row.changesPacket === true;

@@ -1,6 +1,7 @@
 // Draws valid functions: all operations, widths and register pairs, immediates and offsets at their edges, branches, loops, calls, stack
 // traffic. Most of them pass the kernel's verifier, whose rules are named where they bind.
 import { ALU, ATOMIC, COND, SWAP } from '../src/isa/code.ts';
+import { ADDRESS_SPACES } from '../src/isa/opcodes.ts';
 import { callStatement } from './calls.ts';
 import {
   type Callee,
@@ -161,6 +162,10 @@ function statement(state: State): Statement {
       bits: r.pick([16, 32, 64] as const),
       dst: writable(state),
     };
+  if (choice === 47 && state.options.verifiable !== true && r.oneIn(4)) {
+    if (r.oneIn(2)) return { do: 'kernelAddress', dst: writable(state), type: 1 + r.below(100) };
+    return { do: 'cast', dst: writable(state), src: readable(state), spaces: r.pick(ADDRESS_SPACES) };
+  }
   if (choice < 50) return { do: 'lddw', dst: writable(state), lo: edge(r), hi: edge(r) };
   if (choice < 60) {
     const bytes = r.pick(BYTES);
@@ -210,8 +215,8 @@ function atomic(state: State): Statement {
   const src = op !== ATOMIC.cmpxchg && fetch ? writable(state) : readable(state);
   if (op === ATOMIC.cmpxchg && state.locked.has(0)) return alu(state);
   const at = atomicPlace(state, bytes);
-  const zeroExtend = state.options.verifiable === true && op === ATOMIC.cmpxchg && bytes === 4;
-  return { do: 'atomic', op, fetch, zeroExtend, bytes, src, ...at, via: via(state, at.base, src, op === ATOMIC.cmpxchg ? 0 : undefined) };
+  const forget = state.options.verifiable === true && fetch;
+  return { do: 'atomic', op, fetch, forget, bytes, src, ...at, via: via(state, at.base, src, op === ATOMIC.cmpxchg ? 0 : undefined) };
 }
 
 /** The verifier lets no atomic touch the packet. */

@@ -8,7 +8,7 @@ import { ARRAYS } from './calls.ts';
 import { edge, type GenerateOptions } from './draw.ts';
 import { drawFunctions } from './generate.ts';
 import { type Random, random } from './random.ts';
-import type { GeneratedMap, GeneratedObject, GeneratedProgram, GeneratedRun, Role } from './tree.ts';
+import { type GeneratedMap, type GeneratedObject, type GeneratedProgram, type GeneratedRun, KFUNCS, type Role } from './tree.ts';
 
 /** Objects of seeds that differ only in their lowest bits have the same maps: loading them together is cheap. */
 export const GROUP = 32;
@@ -83,6 +83,6 @@ function drawRun(r: Random, type: GeneratedProgram['type'], { verifiable }: Gene
 /** Linked, as `LoadedObject` takes it; `prefix` of the programs' names. Elements of program arrays are put in by `fillArrays`. */
 export function programsOf(object: GeneratedObject, prefix: string): ObjectInput['programs'] {
   return object.programs.map((program, index) =>
-    createProgram({ name: `${prefix}${index}`, type: program.type, bytes: assemble(program), maps: object.maps }),
+    createProgram({ name: `${prefix}${index}`, type: program.type, bytes: assemble(program), maps: object.maps, kfuncs: KFUNCS }),
   );
 }

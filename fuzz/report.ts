@@ -5,7 +5,7 @@ import { mapTypeName } from '../src/spec/maps.ts';
 import { toHex } from '../src/util/bytes.ts';
 import { assemble } from './assemble.ts';
 import { MEMORY } from './compare.ts';
-import type { GeneratedMap, GeneratedObject, GeneratedProgram } from './tree.ts';
+import { type GeneratedMap, type GeneratedObject, type GeneratedProgram, KFUNCS } from './tree.ts';
 
 const WIDTH = 200;
 
@@ -15,7 +15,7 @@ function comment(seed: number, difference: string): string {
 }
 
 function text(program: GeneratedProgram): string {
-  const { code, subprograms } = createProgram({ name: 'fuzz', bytes: assemble(program), maps: program.maps });
+  const { code, subprograms } = createProgram({ name: 'fuzz', bytes: assemble(program), maps: program.maps, kfuncs: KFUNCS });
   const names = new Map(subprograms.slice(1).map(({ start }, i) => [start, `function${i + 1}`]));
   return print(code, names, program.maps.map(({ name }) => name)); // biome-ignore format: short
 }

@@ -50,6 +50,9 @@ export type Statement =
   | { readonly do: 'movsx'; readonly bits: 8 | 16 | 32; readonly width: Width; readonly dst: number; readonly src: number }
   | { readonly do: 'swap'; readonly op: number; readonly bits: 16 | 32 | 64; readonly dst: number }
   | { readonly do: 'lddw'; readonly dst: number; readonly lo: number; readonly hi: number }
+  /** The address of a kernel variable: 0. */
+  | { readonly do: 'kernelAddress'; readonly dst: number; readonly type: number }
+  | { readonly do: 'cast'; readonly dst: number; readonly src: number; readonly spaces: number }
   /** Through R10, through a pointer, or through `via` = R10 + part of the offset. */
   | ({
       readonly do: 'load';
@@ -71,8 +74,8 @@ export type Statement =
       readonly fetch: boolean;
       readonly bytes: 4 | 8;
       readonly src: number;
-      /** Clear the upper half of R0 by hand: after a 32-bit cmpxchg kernels leave it, see docs/testing.md. */
-      readonly zeroExtend: boolean;
+      /** A byte swap that changes nothing: what was fetched is then a number that the verifier knows nothing of, see docs/testing.md. */
+      readonly forget: boolean;
       readonly via: Via | undefined;
     } & Place)
   | ({ readonly do: 'acquire'; readonly bytes: Bytes; readonly dst: number } & Place)
@@ -133,6 +136,15 @@ export type Statement =
       Pointing)
   /** `bytes` of the packet. */
   | ({ readonly do: 'packet'; readonly bytes: number; readonly miss: readonly Statement[] } & Call & Pointing)
+  /** The legacy loads: R6 is the context. Beyond the packet they end the program with 0. */
+  | ({
+      readonly do: 'packetLoad';
+      readonly bytes: 1 | 2 | 4;
+      readonly offset: number;
+      readonly index: Operand | undefined;
+      readonly refill: number;
+    } & Call)
+  | ({ readonly do: 'kfunc'; readonly name: number; readonly refill: number } & Call)
   | { readonly do: 'contextLoad'; readonly offset: number; readonly bytes: Bytes; readonly dst: number }
   | { readonly do: 'contextStore'; readonly offset: number; readonly bytes: Bytes; readonly src: number; readonly through: number }
   /** The argument area is filled with `data` first, and its first word read into `into` afterwards. */
@@ -217,6 +229,9 @@ export interface GeneratedObject {
   readonly elements: readonly { readonly map: number; readonly index: number; readonly program: number }[];
   readonly runs: readonly GeneratedRun[];
 }
+
+/** Kernel functions that are called; they give nothing. */
+export const KFUNCS = ['bpf_rcu_read_lock', 'bpf_rcu_read_unlock', 'bpf_preempt_disable', 'bpf_preempt_enable'] as const;
 
 /** Bytes under R10 that calls use: the context's pointer, a key, and arguments or a value; statements' words lie below. */
 export const RESERVED = { context: -8, key: -32, argument: -64 } as const;
