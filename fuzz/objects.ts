@@ -77,7 +77,8 @@ function drawRun(r: Random, type: GeneratedProgram['type'], { verifiable }: Gene
   const packet = Uint8Array.from({ length: r.pick([14, 20, 34, 60, 60, 64, 99, 128, 150]) }, () => r.next() & 0xff);
   // An Ethernet type that no one looks into.
   packet.set([0x88, 0xb5], 12);
-  return { packet, ctx: verifiable === true || type !== 'sched_cls' ? {} : { mark: r.next(), priority: edge(r) >>> 0 } };
+  const cpu = verifiable !== true && r.oneIn(4) ? 1 : 0;
+  return { packet, cpu, ctx: verifiable === true || type !== 'sched_cls' ? {} : { mark: r.next(), priority: edge(r) >>> 0 } };
 }
 
 /** Linked, as `LoadedObject` takes it; `prefix` of the programs' names. Elements of program arrays are put in by `fillArrays`. */

@@ -5,7 +5,7 @@ import { mapTypeName } from '../src/spec/maps.ts';
 import { toHex } from '../src/util/bytes.ts';
 import { assemble } from './assemble.ts';
 import { MEMORY } from './compare.ts';
-import { type GeneratedMap, type GeneratedObject, type GeneratedProgram, KFUNCS } from './tree.ts';
+import { type GeneratedMap, type GeneratedObject, type GeneratedProgram, type GeneratedRun, KFUNCS } from './tree.ts';
 
 const WIDTH = 200;
 
@@ -28,6 +28,11 @@ function mapLine({ name, type, keySize, valueSize, maxEntries, flags }: Generate
   return `-- map ${name} ${mapTypeName(type)} ${keySize} ${valueSize} ${maxEntries}${flags === 0 ? '' : ` 0x${flags.toString(16)}`}`;
 }
 
+function runLines({ packet, ctx = {}, cpu = 0 }: GeneratedRun): string {
+  const fields = Object.entries(ctx).map(([name, value]) => ` ${name}=${value}`);
+  return `-- run${cpu === 0 ? '' : ` cpu=${cpu}`}${fields.join('')}\n${toHex(packet, ' ')}`;
+}
+
 export function reportObject(object: GeneratedObject, fuel: number, difference: string): string {
   const { maps, programs, elements, runs } = object;
   return [
@@ -37,7 +42,7 @@ export function reportObject(object: GeneratedObject, fuel: number, difference: 
     ...maps.map(mapLine),
     ...elements.map(({ map, index, program }) => `-- element ${maps[map]!.name} ${index} p${program}`),
     ...programs.map((program, i) => `-- program p${i}\n${text(program).trimEnd()}`),
-    ...runs.map(({ packet, ctx = {} }) => `-- run ${Object.entries(ctx).map(([name, value]) => `${name}=${value}`).join(' ')}\n${toHex(packet, ' ')}`), // biome-ignore format: long
+    ...runs.map(runLines),
     '',
   ].join('\n');
 }

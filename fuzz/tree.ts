@@ -218,6 +218,7 @@ export interface GeneratedRun {
   readonly packet: Uint8Array;
   /** Of programs that have a context. */
   readonly ctx?: ContextValues;
+  readonly cpu?: number;
 }
 
 /** Programs that share maps; the first is run, the others are what its tail calls may reach. */

@@ -135,7 +135,13 @@ function forEachElement(caller: Caller, home: Home): number {
   const region = regions.add({ name: 'the key of the callback', start: at, end: at + map.keySize, writable: false });
   try {
     let count = 0;
-    for (const [key, pointer] of map.elements()) {
+    const isHash = map.row.kept === 'hash';
+    const ofCpu = map.row.perCpu ? home.cpu * 8 * Math.ceil(map.valueSize / 8) : 0;
+    // The callback may delete elements, this one or others, and put new ones in: those that were there at the start are visited, once.
+    for (const [key, first] of isHash ? [...map.elements()] : map.elements()) {
+      const found = isHash ? map.lookup(key) : first;
+      if (found === undefined) continue;
+      const pointer = found + ofCpu;
       count++;
       window.write(at, key);
       if (caller.callback(handle!, BigInt(map.pointer), BigInt(at), BigInt(pointer), context!, 0n) !== 0n) break;

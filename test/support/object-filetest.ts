@@ -4,7 +4,7 @@
 //   -- map NAME KIND KEY VALUE ENTRIES [FLAGS]  KIND as in BPF_MAP_TYPE_*, lower case; sizes in bytes
 //   -- program NAME                           assembly; the first one is run; `-- asm` is a program `main`
 //   -- element MAP INDEX PROGRAM              what a program array holds
-//   -- run [FIELD=NUMBER]...                  a run over that packet (hex), its context's fields set; several follow each other
+//   -- run [cpu=NUMBER] [FIELD=NUMBER]...     a run over that packet (hex), its context's fields set; several follow each other
 //   -- result                                 R0 of the last run
 //   -- expect runs                            every run but the last: its R0, or its stop
 //   -- expect stop                            how the last run was stopped: reason, program, slot
@@ -22,7 +22,7 @@ interface ObjectTest {
   readonly maps: readonly MapShape[];
   readonly programs: readonly Program[];
   readonly elements: readonly { readonly map: string; readonly index: number; readonly program: string }[];
-  readonly runs: readonly { readonly packet: Uint8Array; readonly ctx?: Readonly<Record<string, number>> }[];
+  readonly runs: readonly { readonly packet: Uint8Array; readonly ctx: Readonly<Record<string, number>>; readonly cpu: number }[];
 }
 
 /** What came of all runs: the same on every engine, or `problems` says where not. */
@@ -60,7 +60,9 @@ function runOn({ engine, host }: ObjectEngine, { maps, programs, elements, runs 
   const object = new LoadedObject({ name: 'test', programs, maps }, options);
   try {
     for (const { map, index, program } of elements) object.setProgram(object.maps[map]!, index, program);
-    const ended = runs.map((run) => runObject(object, programs[0]!.name, run));
+    const ended = runs.map(({ packet, ctx, cpu }) =>
+      runObject(object, programs[0]!.name, { packet, cpu, ...(Object.keys(ctx).length === 0 ? {} : { ctx }) }),
+    );
     return { runs: ended, bytes: mapBytes(object), maps: mapText(object) };
   } finally {
     object.dispose();
@@ -83,7 +85,8 @@ function readTest(data: DataFile): ObjectTest {
     const fields = argument.split(/\s+/).flatMap((word) => (word === '' ? [] : [word.split('=') as [string, string]]));
     const packet = tryParseHex(body.replace(/#.*/g, '').replace(/\s+/g, ''));
     if (packet === undefined) throw new Error(`${path}: a run's packet is hex`);
-    return { packet, ...(fields.length === 0 ? {} : { ctx: Object.fromEntries(fields.map(([name, value]) => [name, Number(value)])) }) };
+    const { cpu = 0, ...ctx } = Object.fromEntries(fields.map(([name, value]) => [name, Number(value)]));
+    return { packet, cpu, ctx };
   });
   return {
     maps: [...all.values()],
@@ -92,7 +95,7 @@ function readTest(data: DataFile): ObjectTest {
       const [map, index, program] = argument.split(/\s+/) as [string, string, string];
       return { map, index: Number(index), program };
     }),
-    runs: runs.length === 0 ? [{ packet: data.memory }] : runs,
+    runs: runs.length === 0 ? [{ packet: data.memory, cpu: 0, ctx: {} }] : runs,
   };
 }
 
