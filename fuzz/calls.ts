@@ -30,6 +30,7 @@ const KIND_OF: ReadonlyMap<number, Kind> = new Map<number, Kind>([
   ].map((type) => [type, 'keyed'] as const), // biome-ignore format: a table
   [MAP_TYPE.queue, 'queue'],
   [MAP_TYPE.stack, 'queue'],
+  [MAP_TYPE.bloom_filter, 'queue'],
   [MAP_TYPE.ringbuf, 'ring'],
   [MAP_TYPE.prog_array, 'programs'],
   [MAP_TYPE.perf_event_array, 'events'],
@@ -94,6 +95,11 @@ function values(state: State): Operand[] {
   return Array.from({ length: ARGUMENT_BYTES / 8 }, () => operand(state));
 }
 
+/** Values that meet. */
+function few({ r }: State): Operand[] {
+  return [{ imm: r.below(8) }, { imm: 0 }];
+}
+
 /** BPF_ANY, BPF_NOEXIST, BPF_EXIST, and what none allows. */
 function updateFlags(state: State): Operand {
   const { r } = state;
@@ -135,9 +141,13 @@ function mapValue(state: State, map: number, { valueSize, maxEntries }: Generate
 
 function queue(state: State, map: number): Statement {
   const { r } = state;
-  if (r.oneIn(2)) {
-    const flags: Operand = r.oneIn(8) ? r.pick([{ imm: 1 }, { imm: 3 }, { imm: 0, hi: 1 }]) : { imm: r.oneIn(3) ? 2 : 0 };
-    return { do: 'push', map, value: values(state), flags, after: refills(r) };
+  const isFilter = state.maps[map]!.type === MAP_TYPE.bloom_filter;
+  // A filter is asked about what stands in the argument area.
+  if (isFilter && r.oneIn(2))
+    return { do: 'helper', id: PEEK, arguments: [{ map }, { stack: 0 }], data: few(state), into: undefined, after: refills(r) };
+  if (isFilter || r.oneIn(2)) {
+    const flags: Operand = r.oneIn(8) ? r.pick([{ imm: 1 }, { imm: 3 }, { imm: 0, hi: 1 }]) : { imm: r.oneIn(3) && !isFilter ? 2 : 0 };
+    return { do: 'push', map, value: isFilter ? few(state) : values(state), flags, after: refills(r) };
   }
   return { do: 'pop', map, peek: r.oneIn(3), into: writable(state), after: refills(r) };
 }
@@ -258,6 +268,7 @@ interface HelperRow {
 const ALL = ['xdp', 'sched_cls'] as const;
 /** Stands for a kernel function in the table of helpers. */
 const KFUNC = -1;
+const PEEK = 89;
 /** Text of numbers, and what is none: eight bytes each. */
 const TEXTS = ['  -12345', '0x1fZ   ', '077 99  ', '18446744', '73709551', '616     ', '+5      ', '-0x     '].map((text) => {
   const view = new DataView(new TextEncoder().encode(text).buffer);

@@ -7,7 +7,6 @@ import { mapBytes, OBJECT_ENGINES, type ObjectEngine, type ObjectRun, runObject,
 import { assemble } from './assemble.ts';
 import { GROUP, programsOf } from './objects.ts';
 import type { GeneratedMap, GeneratedObject, GeneratedProgram } from './tree.ts';
-import { leavesFunctions } from './walk.ts';
 
 /** What R1 of bare programs points at. */
 export const MEMORY: Uint8Array = Uint8Array.from({ length: 64 }, (_, i) => (i * 37) & 0xff);
@@ -112,9 +111,7 @@ function endingsOf(
       const texts = object.runs.map((run) => textOf(runObject(loaded, `${prefix(i)}0`, { ...run, fuel })));
       const maps = mapBytes(loaded);
       loaded.restore(initial);
-      // Engines do not count alike what callbacks in callbacks spend.
-      const text = texts.join('\n');
-      return { text: leavesFunctions(object) ? text.replace(/ fuel \d+/g, '') : text, maps };
+      return { text: texts.join('\n'), maps };
     });
   } finally {
     loaded.dispose();

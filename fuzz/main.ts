@@ -16,7 +16,6 @@ import { GROUP, generateObject } from './objects.ts';
 import { reportObject, reportProgram } from './report.ts';
 import { Stats } from './stats.ts';
 import type { GeneratedObject, GeneratedProgram } from './tree.ts';
-import { leavesFunctions } from './walk.ts';
 
 const { values } = parseArgs({
   options: {
@@ -104,7 +103,7 @@ function runProgram(seed: number): void {
 }
 
 function objectFuel(object: GeneratedObject): number {
-  return object.seed % 4 === 0 && !leavesFunctions(object) ? 1 + (object.seed % 1499) : OBJECT_FUEL;
+  return object.seed % 4 === 0 ? 1 + (object.seed % 1499) : OBJECT_FUEL;
 }
 
 function runObjects(seeds: readonly number[]): void {

@@ -38,6 +38,7 @@ function drawMaps(r: Random, { verifiable }: GenerateOptions): GeneratedMap[] {
     () => add('queue', 0, r.pick(VALUE_SIZES), 1 + r.below(4)),
     () => add('stack', 0, r.pick(VALUE_SIZES), 1 + r.below(4)),
     () => add('ringbuf', 0, 0, 4096),
+    () => add('bloom_filter', 0, r.pick(VALUE_SIZES), 1 + r.below(8), MAP_FLAG.zeroSeed),
   ];
   for (let left = 2 + r.below(4); left > 0; left--) r.pick(drawers)();
   if (r.oneIn(3)) add('perf_event_array', 4, 4, 2);

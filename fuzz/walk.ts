@@ -1,5 +1,5 @@
 // Questions about generated trees.
-import type { GeneratedFunction, GeneratedObject, GeneratedProgram, Statement } from './tree.ts';
+import type { GeneratedFunction, GeneratedProgram, Statement } from './tree.ts';
 
 /** The statements inside one. */
 export function nested(s: Statement): readonly (readonly Statement[])[] {
@@ -42,11 +42,4 @@ export function onlyCalledFunctions(all: readonly GeneratedFunction[]): Generate
     else functions = withoutFunction(functions, index);
   }
   return functions;
-}
-
-/** Whether callbacks or tail calls are made. */
-export function leavesFunctions({ programs }: GeneratedObject): boolean {
-  const leaves = (body: readonly Statement[]): boolean =>
-    body.some((s) => s.do === 'tailCall' || s.do === 'bpfLoop' || s.do === 'forEach' || nested(s).some(leaves));
-  return programs.some(({ functions }) => functions.some(({ body }) => leaves(body)));
 }
