@@ -75,6 +75,8 @@ export class PacketAssertionError extends Error {
     this.actual = actual;
     this.expected = expected;
     this.differences = differences;
+    // The line that asserts comes first, where the host can do that.
+    Error.captureStackTrace?.(this, assertPacket);
   }
 }
 
