@@ -22,7 +22,7 @@ export interface RecordShape {
   readonly leaves: number;
   readonly union: boolean;
   readonly members: readonly ShapeMember[];
-  /** The last member is an array without a length, which has what bytes are left. */
+  /** The last member is an array without a length, which has what bytes are left: what the struct is padded with too. */
   readonly open: boolean;
   /** The struct, union or section. */
   readonly id: TypeId;
@@ -143,7 +143,7 @@ function record(btf: Btf, id: TypeId, bytes: number, declared: readonly BtfMembe
   }
   if (leaves > MAX_LEAVES) return opaque(bytes);
   const last = members.at(-1);
-  const open = !union && last !== undefined && last.offset + last.shape.bytes === bytes && isOpen(last.shape);
+  const open = !union && last !== undefined && isOpen(last.shape);
   return { kind: 'record', bytes, leaves, union, members, open, id };
 }
 

@@ -56,19 +56,31 @@ export function contentsOf(maps: readonly BpfMap[], isData: (map: BpfMap) => boo
   );
 }
 
-/** Puts in what `contentsOf` has given; elements that it does not name stay. `path`: of the file that it came from. */
-export function fillMaps(maps: readonly BpfMap[], contents: unknown, path: string | undefined): void {
+/**
+ * Puts in what `contentsOf` has given; elements that it does not name stay. `path`: of the file that it came from. `create` makes maps that
+ * the object does not have itself, or does not know them.
+ */
+export function fillMaps(
+  maps: readonly BpfMap[],
+  contents: unknown,
+  path: string | undefined,
+  create: (name: string) => BpfMap | undefined,
+): void {
   const position: Position = path === undefined ? { in: 'option', name: 'contents' } : { in: 'file', path };
   const refuse = (what: string): never => {
     throw new BpfError('runtime/bad-contents', position, what);
   };
   if (!isRecord(contents)) return refuse('expected {MAP: [{key, value}]}');
-  for (const [name, entries] of Object.entries(contents)) {
-    const map = maps.find((candidate) => candidate.name === name);
+  const byName = new Map(maps.map((map) => [map.name, map]));
+  for (const name of Object.keys(contents)) {
+    const map = byName.get(name) ?? create(name);
     if (map === undefined) {
-      const known = maps.map((candidate) => candidate.name);
-      throw new BpfError('runtime/unknown-map', position, `the object has no map ${name}; ${knownNames(name, known)}`);
+      throw new BpfError('runtime/unknown-map', position, `the object has no map ${name}; ${knownNames(name, [...byName.keys()])}`);
     }
+    byName.set(name, map);
+  }
+  for (const [name, entries] of Object.entries(contents)) {
+    const map = byName.get(name)!;
     if (!Array.isArray(entries)) return refuse(`map ${name}: expected a list of {key, value}`);
     for (const entry of entries as unknown[]) {
       const needsKey = map.keySize > 0;
@@ -79,7 +91,7 @@ export function fillMaps(maps: readonly BpfMap[], contents: unknown, path: strin
       if (!needsKey) map.push(map.valueFromJson(undefined, value));
       else if (!map.row.ofMaps) map.set(map.keyFromJson(key), map.valueFromJson(key, value));
       else {
-        const inner = maps.find((candidate) => candidate.name === value);
+        const inner = typeof value === 'string' ? byName.get(value) : undefined;
         if (inner === undefined) return refuse(`map ${name}: ${JSON.stringify(value)} is no map of the object`);
         map.set(map.keyFromJson(key), inner);
       }

@@ -133,8 +133,20 @@ class Writer {
       const declared = btf === undefined || type === 0 ? `${size} bytes` : oneLine(printDeclaration(btf, type));
       this.#pointee(type);
       const note = isConstant && !/^const /.test(declared) ? ', constant once the programs are loaded' : '';
-      return [doc(`${declared}${note}`), `get ${property(name)}(): ${readOnly(text)};`, `set ${property(name)}(value: ${written});`];
+      return [
+        doc(`${declared}${note}`),
+        `get ${property(name)}(): ${this.#isCopied(type, size) ? readOnly(text) : text};`,
+        `set ${property(name)}(value: ${written});`,
+      ];
     });
+  }
+
+  /** Structs and lists are read as frozen copies. */
+  #isCopied(type: TypeId, bytes: number): boolean {
+    const btf = this.#btf;
+    if (btf === undefined || type === 0 || sizeOf(btf, type) !== bytes) return false;
+    const { kind } = shapeOf(btf, type);
+    return kind === 'record' || kind === 'list';
   }
 
   /** `struct event *unused` says that the object has records of that type. */
@@ -302,9 +314,9 @@ function noteOf(btf: Btf, { bits, shape, type, name }: ShapeMember): string[] {
   return [];
 }
 
-/** A copy: nothing in it is to be assigned to. */
+/** Nothing in it is to be assigned to. */
 function readOnly(text: string): string {
-  return /^(number|bigint|string|boolean|Uint8Array)$/.test(text) ? text : text.endsWith('[]') ? `readonly ${text}` : `Readonly<${text}>`;
+  return text.endsWith('[]') ? `readonly ${text}` : `Readonly<${text}>`;
 }
 
 function block(name: string, lines: readonly string[]): string[] {

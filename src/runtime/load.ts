@@ -8,6 +8,7 @@ import { createProgram, type MapShape, type Program, type ProgramInput } from '.
 import { BpfError } from '../util/error.ts';
 import { btfCodec } from './btf-values.ts';
 import { hiddenFields } from './hidden-fields.ts';
+import type { MapCodecs } from './maps.ts';
 import { LoadedObject } from './object.ts';
 import type { MapInput } from './object-input.ts';
 import type { LoadOptions } from './options.ts';
@@ -95,26 +96,30 @@ function shapeOf({ name, type, keySize, valueSize, maxEntries, flags }: MapSpec)
   return { name, type, keySize, valueSize, maxEntries, flags };
 }
 
+function codecsOf(btf: Btf | undefined, { name, data, keyType, keySize, valueType, valueSize }: MapSpec): MapCodecs {
+  return {
+    key: btfCodec(btf, keyType, keySize, `key of map ${name}`, { isKey: true }),
+    value: btfCodec(btf, valueType, valueSize, `value of map ${name}`),
+    hidden:
+      data === undefined
+        ? hiddenFields(btf, valueType)
+        : data.variables.flatMap(({ type, offset }) =>
+            hiddenFields(btf, type).map((field) => ({ ...field, offset: offset + field.offset })),
+          ),
+  };
+}
+
 function mapInput(spec: CollectionSpec, map: MapSpec): MapInput {
   const { btf } = spec;
   const { data } = map;
   return {
     ...shapeOf(map),
-    codecs: {
-      key: btfCodec(btf, map.keyType, map.keySize, `key of map ${map.name}`, { isKey: true }),
-      value: btfCodec(btf, map.valueType, map.valueSize, `value of map ${map.name}`),
-      hidden:
-        data === undefined
-          ? hiddenFields(btf, map.valueType)
-          : data.variables.flatMap(({ type, offset }) =>
-              hiddenFields(btf, type).map((field) => ({ ...field, offset: offset + field.offset })),
-            ),
-    },
+    codecs: codecsOf(btf, map),
     elements: map.elements.map((element) => ({
       index: element.index,
       name: element.kind === 'map' ? spec.maps[element.map]!.name : spec.functions[element.function]!.name,
     })),
-    ...(map.inner === undefined ? {} : { inner: shapeOf(map.inner) }),
+    ...(map.inner === undefined ? {} : { inner: { ...shapeOf(map.inner), codecs: codecsOf(btf, map.inner) } }),
     ...(data === undefined
       ? {}
       : {

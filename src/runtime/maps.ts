@@ -105,7 +105,7 @@ export class BpfMap<K = unknown, V = unknown> extends MapStore {
    * Puts a value in; members of a struct that are not given are zero. Of a per-CPU map: an array of each CPU's value, or one value for all.
    * `noexist`: only where there is none, `exist`: only where there is one. Throws where the kernel would refuse.
    */
-  set(key: Input<K>, value: Input<V> | BpfMap, mode: UpdateMode | number = 'any'): this {
+  set(key: Input<K>, value: Input<V>, mode: UpdateMode | number = 'any'): this {
     const result = this.setBytes(this.#encodeKey(key), this.#encodeValue(key, value), mode);
     if (result !== 0) this.refuse('update', result);
     return this;

@@ -70,7 +70,7 @@ export class NamedTypes {
 
   encode(name: string, value: unknown): Uint8Array<ArrayBuffer> {
     const { btf, shape } = this.#find(name);
-    const out = new Uint8Array(value instanceof Uint8Array ? Math.max(value.length, shape.bytes) : shape.bytes + openBytes(shape, value));
+    const out = new Uint8Array(Math.max(shape.bytes, bytesFor(shape, value)));
     encodeShape(btf, shape, value, out, () => name);
     return out;
   }
@@ -81,16 +81,16 @@ export class NamedTypes {
   }
 }
 
-/** What the array without a length at the end takes. */
-function openBytes(shape: Shape, value: unknown): number {
+/** What the value takes, with the array without a length at its end. */
+function bytesFor(shape: Shape, value: unknown): number {
+  if (value instanceof Uint8Array) return value.length;
   if (shape.kind === 'record') {
     const last = shape.members.at(-1);
-    if (!shape.open || last === undefined || typeof value !== 'object' || value === null) return 0;
-    return openBytes(last.shape, last.name === '' ? value : (value as Record<string, unknown>)[last.name]);
+    if (!shape.open || last === undefined || typeof value !== 'object' || value === null) return shape.bytes;
+    return last.offset + bytesFor(last.shape, last.name === '' ? value : (value as Record<string, unknown>)[last.name]);
   }
-  if (shape.bytes > 0) return 0;
+  if (shape.bytes > 0) return shape.bytes;
   if (typeof value === 'string') return bytesOfText(value).length;
-  if (value instanceof Uint8Array) return value.length;
   const length = Array.isArray(value) || ArrayBuffer.isView(value) ? (value as ArrayLike<unknown>).length : 0;
   return shape.kind === 'list' ? length * shape.element.bytes : length;
 }

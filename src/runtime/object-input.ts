@@ -28,7 +28,7 @@ export interface MapInput extends MapOptions {
   /** Global data: the first bytes of the only value, and the variables in it. */
   readonly data?: DataInput;
   /** What the values of a map of maps look like. */
-  readonly inner?: MapOptions;
+  readonly inner?: MapOptions & { readonly codecs?: MapCodecs };
   /** Elements that the file puts into a program array, or a map of maps: names. */
   readonly elements?: readonly { readonly index: number; readonly name: string }[];
 }

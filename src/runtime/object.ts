@@ -15,7 +15,7 @@ import { LoadedProgram } from './loaded-program.ts';
 import { BpfMap } from './maps.ts';
 import { NamedTypes } from './named-types.ts';
 import { byName } from './names.ts';
-import type { ObjectInput } from './object-input.ts';
+import type { MapInput, ObjectInput } from './object-input.ts';
 import { constantData, createMaps } from './object-maps.ts';
 import { count, type LoadOptions, type ObjectSnapshot } from './options.ts';
 import { type Checks, missingMap, programNames, REFUSED_HELPER, refusedHelper, sortPrograms, wrongInstruction } from './refusals.ts';
@@ -125,16 +125,17 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
   }
 
   /** A map that no program names, to be put into a map of maps: like `outer`'s inner maps, or as described. */
-  createMap(description: string | MapOptions): BpfMap {
+  createMap(description: (keyof T['maps'] & string) | MapOptions): BpfMap {
     this.#live();
-    const options = typeof description === 'string' ? this.#input.maps.find(({ name }) => name === description)?.inner : description;
+    const options: MapInput['inner'] =
+      typeof description === 'string' ? this.#input.maps.find(({ name }) => name === description)?.inner : description;
     if (options === undefined)
       throw new BpfError(
         'runtime/unknown-map',
         { in: 'option', name: String(description) },
         `${description} is no map of maps whose inner maps are described`,
       );
-    const map = new BpfMap(this.home, { ...options, name: `${options.name}#${this.home.maps.length}` });
+    const map = new BpfMap(this.home, { ...options, name: `${options.name}#${this.home.maps.length}` }, options.codecs);
     this.home.addMap(map);
     return map;
   }
@@ -177,7 +178,12 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
   /** Puts in what `contents` has given, or the like; what it does not name stays. `path`: of the file that it is from, for messages. */
   fill(contents: JsonContents, path?: string): void {
     this.#live();
-    fillMaps(this.home.maps, contents, path);
+    // A map of maps may hold some that `createMap` made.
+    const create = (name: string): BpfMap | undefined => {
+      const outer = this.#input.maps.find(({ inner }) => inner !== undefined && name.startsWith(`${inner.name}#`));
+      return outer === undefined ? undefined : this.createMap(outer.name as keyof T['maps'] & string);
+    };
+    fillMaps(this.home.maps, contents, path, create);
   }
 
   /** Maps, variables and the clock as they are now. */

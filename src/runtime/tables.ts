@@ -5,7 +5,7 @@ import { shownEntries } from './contents.ts';
 import type { ObjectDifference } from './difference.ts';
 import { BpfMap } from './maps.ts';
 
-/** A struct of more fields stands in one column. */
+/** A struct of more fields stands in one column, without those that are zero. */
 const MAX_COLUMNS = 12;
 
 /** One line: `{packets: 1, bytes: 54}`. */
@@ -23,6 +23,8 @@ export function toText(value: unknown): string {
 
 interface Column {
   readonly title: string;
+  /** Of a struct in one column. */
+  readonly parts?: readonly Column[];
   /** From the key or value to the field. */
   readonly path: readonly string[];
   readonly shape: Shape | undefined;
@@ -30,7 +32,8 @@ interface Column {
 
 function columnsOf(shape: Shape | undefined, title: string): readonly Column[] {
   const columns = [...fields(shape, [])];
-  if (columns.length > MAX_COLUMNS || columns.length === 0) return [{ title, path: [], shape: undefined }];
+  if (columns.length > MAX_COLUMNS) return [{ title, path: [], shape: undefined, parts: columns }];
+  if (columns.length === 0) return [{ title, path: [], shape: undefined }];
   return columns.map((column) => (column.path.length === 0 ? { ...column, title } : column));
 }
 
@@ -65,8 +68,15 @@ function swapped(value: number | bigint, bytes: number): bigint {
   return result;
 }
 
-function cell(value: unknown, { shape, path }: Column): string {
+function cell(value: unknown, { shape, path, parts }: Column): string {
   if (value === undefined) return '';
+  if (parts !== undefined) {
+    const shown = parts.flatMap((part) => {
+      const field = fieldOf(value, part);
+      return isZero(field) ? [] : [`${part.title}: ${cell(field, part)}`];
+    });
+    return `{${shown.join(', ')}}`;
+  }
   switch (shape?.kind) {
     case 'int': {
       if (shape.order === undefined || (typeof value !== 'number' && typeof value !== 'bigint')) return toText(value);
@@ -85,6 +95,14 @@ function cell(value: unknown, { shape, path }: Column): string {
   }
 }
 
+function isZero(value: unknown): boolean {
+  if (value instanceof Uint8Array) return value.every((byte) => byte === 0);
+  if (Array.isArray(value)) return value.every(isZero);
+  if (typeof value === 'object' && value !== null) return Object.values(value).every(isZero);
+  return value === 0 || value === 0n || value === '' || value === false;
+}
+
+/** Cells that stand to the right. */
 const NUMBER = /^(-?\d[\d.e+-]*|0x[0-9a-f]+|true|false|sum|)$/;
 
 /** Rows of cells under titles, two spaces in front of each; columns of numbers to the right. */

@@ -84,7 +84,7 @@ declare const programName: unique symbol;
 export type Input<T> = unknown extends T
   ? unknown
   : T extends BpfMap
-    ? T
+    ? BpfMap
     : typeof enumNames extends keyof T
       ? NamesOf<T> | number | bigint | Uint8Array
       : typeof programName extends keyof T

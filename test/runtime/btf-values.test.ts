@@ -94,18 +94,23 @@ function randomType(types: Types, next: (below: number) => number, depth: number
   }
 }
 
-/** Bits that no member has. */
-function padding(shape: Shape, at: number, bits: Set<number>): void {
-  const fill = (from: number, width: number): void => {
-    for (let bit = from; bit < from + width; bit++) bits.delete(bit);
+/** Bits that no member has. An array without a length at a struct's end has what the struct is padded with. */
+function padding(shape: Shape, at: number, end: number, bits: Set<number>): void {
+  const fill = (from: number, to: number): void => {
+    for (let bit = from; bit < to; bit++) bits.delete(bit);
   };
-  if (shape.kind === 'list') for (let i = 0; i < shape.length; i++) padding(shape.element, at + 8 * i * shape.element.bytes, bits);
-  else if (shape.kind === 'record') {
-    for (const { offset, bits: field, shape: inner } of shape.members) {
-      if (field === undefined) padding(inner, at + 8 * offset, bits);
-      else fill(at + 8 * offset + field.skip, field.width);
+  if (shape.kind === 'list') {
+    const step = 8 * shape.element.bytes;
+    for (let from = at; from + step <= end; from += step) padding(shape.element, from, from + step, bits);
+  } else if (shape.kind === 'record') {
+    for (const member of shape.members) {
+      const { offset, bits: field, shape: inner } = member;
+      const from = at + 8 * offset;
+      const open = shape.open && member === shape.members.at(-1);
+      if (field === undefined) padding(inner, from, open ? end : from + 8 * inner.bytes, bits);
+      else fill(from + field.skip, from + field.skip + field.width);
     }
-  } else fill(at, 8 * shape.bytes);
+  } else fill(at, end);
 }
 
 const draws = fc.array(fc.nat(0x7fffffff), { minLength: 60, maxLength: 60 });
@@ -130,7 +135,7 @@ test('any type: reading and writing give the bytes again, and zeros between the 
       encodeShape(types.btf, shape, value, out, () => 'value');
       assert.deepEqual(decodeShape(shape, out), value);
       const holes = new Set(Array.from({ length: 8 * bytes.length }, (_, i) => i));
-      padding(shape, 0, holes);
+      padding(shape, 0, 8 * bytes.length, holes);
       const expected = bytes.slice();
       for (const bit of holes) expected[bit >> 3]! &= ~(1 << (bit & 7));
       assert.deepEqual(out, expected);
