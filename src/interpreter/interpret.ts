@@ -4,7 +4,7 @@
 import { ALU, ATOMIC, COND, type Code, KIND, PACKET_BASE, PSEUDO, SWAP } from '../isa/code.ts';
 import { callsEntry } from '../program/cfg.ts';
 import { functionAt, sourceAt } from '../program/lines.ts';
-import type { Program } from '../program/program.ts';
+import { FRAME_POINTER_WRITE, type Program } from '../program/program.ts';
 import { AssertionFailure, assert } from '../util/error.ts';
 import { BpfStopped, type FaultAccess, type StopCause, type StopFrame } from '../util/stopped.ts';
 import type { Regions } from '../window/regions.ts';
@@ -868,6 +868,10 @@ export class Interpreter implements Caller {
 
         case KIND.addrSpaceCast:
           this.#stop('unsupported', pc, 'addr_space_cast needs an arena');
+          break;
+
+        case KIND.forbidden:
+          this.#stop('unsupported', pc, FRAME_POINTER_WRITE);
           break;
 
         default:

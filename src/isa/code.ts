@@ -42,6 +42,8 @@ export const KIND = {
   /** Call through the code handle in dst. */
   callx: 18,
   exit: 19,
+  /** Never comes from bytes: what verifiers refuse where it can be reached. Stops the program. */
+  forbidden: 20,
 } as const;
 export type Kind = (typeof KIND)[keyof typeof KIND];
 
@@ -78,6 +80,8 @@ export const PACKET_BASE = { network: -0x100000, link: -0x200000 } as const;
 export interface Code {
   readonly slots: number;
   readonly kind: Uint8Array;
+  /** The kinds as they were decoded, where some are `forbidden` since then: for tools and people. */
+  readonly written?: Uint8Array;
   readonly op: Uint8Array;
   readonly size: Uint8Array;
   readonly dst: Uint8Array;

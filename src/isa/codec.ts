@@ -167,7 +167,7 @@ export function fromBigEndian(bytes: Uint8Array): Uint8Array {
 }
 
 function encodingIndexAt(code: Code, slot: number): number {
-  const key = formKey(code.kind[slot]!, code.op[slot]!, code.size[slot]!, code.x[slot]!);
+  const key = formKey((code.written ?? code.kind)[slot]!, code.op[slot]!, code.size[slot]!, code.x[slot]!);
   const e = BY_FORM.get(key);
   assert(e !== undefined, `slot ${slot}: no encoding for kind ${code.kind[slot]}, op ${code.op[slot]}, size ${code.size[slot]}`);
   return e;

@@ -75,7 +75,7 @@ const SWAP_NAMES: ReadonlyMap<number, SwapName> = byNumber(SWAP);
 
 /** The instruction that starts at `slot`; undefined at the second slot of an lddw. */
 export function instructionAt(code: Code, slot: number): Instruction | undefined {
-  const kind = code.kind[slot] as Kind;
+  const kind = (code.written ?? code.kind)[slot] as Exclude<Kind, typeof KIND.forbidden>;
   const op = code.op[slot]!;
   const bits = code.size[slot] as 32 | 64;
   const size = code.size[slot] as Bytes;

@@ -65,7 +65,7 @@ export function planFlow(program: Program, { flow }: Facts, fuel: boolean): Plan
       takenTo[block] = to;
       enter(to);
     }
-    if (k !== KIND.jump && k !== KIND.exit) {
+    if (k !== KIND.jump && k !== KIND.exit && k !== KIND.forbidden) {
       const to = thread(block + 1);
       fallTo[block] = to;
       enter(to);

@@ -37,7 +37,7 @@ export function isJump(kind: number): boolean {
 
 /** Control never reaches the next slot. */
 function endsFlow(kind: number): boolean {
-  return kind === KIND.exit || kind === KIND.jump;
+  return kind === KIND.exit || kind === KIND.jump || kind === KIND.forbidden;
 }
 
 /**
@@ -266,7 +266,7 @@ export function controlFlow(
       leads[offset[slot]!] = 1;
       leads[slot + 1] = 1;
       if (offset[slot]! <= slot) loops[offset[slot]!] = 1;
-    } else if (kind[slot] === KIND.exit) leads[slot + 1] = 1;
+    } else if (kind[slot] === KIND.exit || kind[slot] === KIND.forbidden) leads[slot + 1] = 1;
   }
   let blocks = 0;
   const blockOf = columns.int32(slots);

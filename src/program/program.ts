@@ -77,9 +77,10 @@ export function createProgram(input: ProgramInput): Program {
 function checkedProgram(input: ProgramInput): Program {
   const { name, bytes, maps = [], kfuncs = [], lines = [] } = input;
   if (bytes.length === 0) throw new BpfError('program/empty', { in: 'program', program: name }, 'a program has at least one instruction');
-  const code = decode(bytes, name);
-  checkOperands(code, name, maps.length, kfuncs.length);
-  const subprograms = findSubprograms(code, name, input.subprograms ?? []);
+  const decoded = decode(bytes, name);
+  const writes = checkOperands(decoded, name, maps.length, kfuncs.length);
+  const subprograms = findSubprograms(decoded, name, input.subprograms ?? []);
+  const code = writes.length === 0 ? decoded : forbid(decoded, writes, name);
   const subprogramOf = numberSlots(code.slots, subprograms);
   return {
     name,
@@ -99,7 +100,9 @@ function checkedProgram(input: ProgramInput): Program {
   };
 }
 
-function checkOperands(code: Code, program: string, maps: number, kfuncs: number): void {
+/** Returns the slots that write R10. */
+function checkOperands(code: Code, program: string, maps: number, kfuncs: number): number[] {
+  const writes: number[] = [];
   const refuse = (error: ErrorCode, slot: number, message: string): never => {
     throw new BpfError(error, { in: 'program', program, slot }, message);
   };
@@ -109,7 +112,7 @@ function checkOperands(code: Code, program: string, maps: number, kfuncs: number
     if (kind === KIND.second) continue;
     const namesFramePointer = code.dst[slot] === FRAME_POINTER || code.src[slot] === FRAME_POINTER;
     if (namesFramePointer && writtenOperand(code, slot) === FRAME_POINTER) {
-      refuse('program/frame-pointer-write', slot, 'R10, the frame pointer, is read-only');
+      writes.push(slot);
     }
     if (kind === KIND.callKfunc && (index < 0 || index >= kfuncs)) {
       refuse('program/unknown-kfunc', slot, `call of kernel function ${index}, the program names ${kfuncs}`);
@@ -122,5 +125,34 @@ function checkOperands(code: Code, program: string, maps: number, kfuncs: number
     if (op === PSEUDO.mapIndex || op === PSEUDO.mapIndexValue) {
       refuse('program/unlinked-map', slot, 'a map reference by loader index that linking should have replaced');
     }
+  }
+  return writes;
+}
+
+/**
+ * Verifiers look at writes to R10 only where control can come, and programs have them in branches that are never taken. Which those are
+ * only a verifier knows: here such a write stops the program, and is refused where nothing decides whether control comes to it.
+ */
+function forbid(code: Code, slots: readonly number[], program: string): Code {
+  const kind = code.kind.slice();
+  for (const slot of slots) {
+    kind[slot] = KIND.forbidden;
+    if (code.kind[slot] === KIND.lddw) kind[slot + 1] = KIND.forbidden;
+  }
+  const first = firstDecision(kind, code.offset);
+  if (kind[first] === KIND.forbidden)
+    throw new BpfError('program/frame-pointer-write', { in: 'program', program, slot: first }, FRAME_POINTER_WRITE);
+  return { ...code, kind, written: code.kind };
+}
+
+export const FRAME_POINTER_WRITE = 'R10, the frame pointer, is read-only';
+
+/** The slot up to which every run of the program is the same. */
+function firstDecision(kind: Uint8Array, target: Int32Array): number {
+  for (let slot = 0, left = kind.length; ; left--) {
+    const k = kind[slot]!;
+    const decides = k === KIND.branch || k === KIND.mayGoto || k === KIND.exit || k === KIND.packetLoad || k === KIND.forbidden;
+    if (decides || left === 0) return slot;
+    slot = k === KIND.jump ? target[slot]! : slot + 1;
   }
 }

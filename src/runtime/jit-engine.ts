@@ -10,7 +10,7 @@ import { HELPER_TAIL_CALL } from '../jit/tail-call.ts';
 import type { CompileOptions, Target } from '../jit/target.ts';
 import type { SymbolRef } from '../jit/unit.ts';
 import { functionAt, sourceAt } from '../program/lines.ts';
-import type { Program } from '../program/program.ts';
+import { FRAME_POINTER_WRITE, type Program } from '../program/program.ts';
 import { assert } from '../util/error.ts';
 import { BpfStopped, type FaultAccess, orStopped, type StopCause } from '../util/stopped.ts';
 import { clearTailStacks, FRAME_BYTES, MAX_FRAMES, PLACE, type Window } from '../window/window.ts';
@@ -388,7 +388,8 @@ class JitObject implements EngineObject {
     const reason = thrown?.reason ?? REASONS.get(stop.reason) ?? 'unsupported';
     const access = reason === 'fault' && thrown === undefined ? faultAccess(stop.address, program, slot) : thrown?.access;
     const place = { reason, program, slot, registers: stop.registers, access };
-    if (access === undefined || thrown !== undefined) this.#throw(place, thrown?.what ?? WORDS[reason]);
+    const words = program.code.kind[slot] === KIND.forbidden ? FRAME_POINTER_WRITE : WORDS[reason];
+    if (access === undefined || thrown !== undefined) this.#throw(place, thrown?.what ?? words);
     const { kind, size, address } = access;
     this.#throw(place, `${kind} of ${size} byte${size === 1 ? '' : 's'} at 0x${address.toString(16)}: outside the window`);
   }

@@ -336,6 +336,12 @@ class Lowering {
         this.#exit(slot);
         return false;
       }
+      if (kind === KIND.forbidden) {
+        v.live = 0;
+        v.settle(0);
+        branch(asm, this.#stop(slot, STOP.unsupported));
+        return false;
+      }
       if (kind === KIND.alu || kind === KIND.movsx || kind === KIND.swap) this.#compute(slot, kind);
       else {
         this.#instruction(slot, kind, entries);

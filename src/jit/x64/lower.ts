@@ -233,6 +233,12 @@ class Lowering {
         this.#exit(slot);
         return false;
       }
+      if (kind === KIND.forbidden) {
+        v.live = 0;
+        v.settle(0);
+        jump(asm, this.#stop(slot, STOP.unsupported));
+        return false;
+      }
       if (kind === KIND.alu && findRotation(code, facts, slot, end, this.#rotation)) {
         this.#rotate(slot);
         for (const last = slot + this.#rotation.slots - 1; slot < last; slot++) walker.step(slot);
