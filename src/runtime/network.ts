@@ -100,6 +100,10 @@ export class Network {
     return best;
   }
 
+  get forwards(): boolean {
+    return this.#routes.length > 0;
+  }
+
   hasDevice(ifindex: number): boolean {
     return ifindex === LOOPBACK || this.#routes.some((route) => route.ifindex === ifindex);
   }
@@ -169,6 +173,12 @@ const SKIP_NEIGHBOUR = 4n;
 const SET_SOURCE = 16n;
 const DEFAULT_MTU = 1500;
 
+/** Multicast, link-local and loopback addresses are never forwarded. [kernel rt6_need_strict] */
+function staysOnLink(address: Uint8Array): boolean {
+  const linkLocal = address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
+  return address[0] === 0xff || linkLocal || (address[15] === 1 && address.subarray(0, 15).every((byte) => byte === 0));
+}
+
 function fibLookup(caller: Caller, home: Home): number {
   const bytes = u32(caller, 3) | 0;
   const flags = caller.registers[4]! & 0xffff_ffffn;
@@ -178,10 +188,12 @@ function fibLookup(caller: Caller, home: Home): number {
   const family = window.slice(at + FIB.family, 1)[0]!;
   const wide = family === AF_INET6;
   if (family !== AF_INET && !wide) return EAFNOSUPPORT;
+  if (wide && [FIB.destination, FIB.source].some((field) => staysOnLink(window.read(at + field, 16)))) return FIB_RESULT.notForwarded;
   if (!network.hasDevice(window.u32(at + FIB.ifindex))) return ENODEV;
   const size = wide ? 16 : 4;
   const route = network.route(window.read(at + FIB.destination, size));
-  if (route === undefined) return FIB_RESULT.notForwarded;
+  // An interface of a host without routes forwards nothing; the kernel asks that first.
+  if (route === undefined) return network.forwards ? FIB_RESULT.notForwarded : FIB_RESULT.disabled;
   const { kind = 'unicast', mtu = DEFAULT_MTU } = route;
   if (kind !== 'unicast') return FIB_RESULT[kind];
   const length = window.slice(at + FIB.mtu, 2);

@@ -42,7 +42,7 @@ export interface LoadOptions<T extends ObjectTypes = AnyObject> {
    * `LoadedObject.refused` says why these are not, and loading throws only where no program is left.
    */
   readonly whole?: boolean;
-  /** Where bpf_fib_lookup finds its way; default: no route. */
+  /** Where bpf_fib_lookup finds its way. Default: none, and interfaces that do not forward. */
   readonly routes?: readonly Route[];
   /** What bpf_sk_lookup_tcp and its kin find. Default: none. */
   readonly sockets?: readonly Socket[];
