@@ -21,7 +21,18 @@ export interface CommandRow {
   readonly load: () => Promise<CommandModule>;
 }
 
-export type CommandName = 'run' | 'compare' | 'coverage' | 'dump' | 'info' | 'types' | 'disasm' | 'asm' | 'filter' | 'conformance' | 'doctor';
+export type CommandName =
+  | 'run'
+  | 'compare'
+  | 'coverage'
+  | 'dump'
+  | 'info'
+  | 'types'
+  | 'disasm'
+  | 'asm'
+  | 'filter'
+  | 'conformance'
+  | 'doctor';
 
 const EXAMPLE = 'examples/xdp_counter.o';
 const PACKET = '--packet @examples/udp-echo.hex';

@@ -8,6 +8,7 @@ import type { BatchItem, BatchResult } from '../runtime/batch-outcome.ts';
 import type { JsonContents } from '../runtime/contents.ts';
 import type { LoadedProgram } from '../runtime/loaded-program.ts';
 import type { BatchOptions } from '../runtime/options.ts';
+import { surroundings } from '../util/stopped.ts';
 import { Progress } from './progress.ts';
 import { count, UsageError } from './usage.ts';
 import type { TraceOutput } from './watch.ts';
@@ -120,6 +121,7 @@ function report(program: LoadedProgram, options: CaptureOptions, result: BatchRe
         line(redirected, 'redirected'),
         line(sent, 'events'),
         line(stops, `stopped; the first: packet ${(firstStop?.index ?? 0) + 1}, ${firstStop?.error.headline}`),
+        firstStop === undefined ? '' : surroundings(firstStop.error).replace(/^(?=.)/gm, ' '.repeat(13)),
         line(cut, 'cut by the snap length: the program saw only what was captured'),
         options.maps === true ? `${JSON.stringify(options.contents(), null, 1)}\n` : '',
       ].join(''),

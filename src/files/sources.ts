@@ -1,5 +1,5 @@
 // Finding the source files that an object names.
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 
 /**
@@ -9,7 +9,12 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:pat
 export function findSource(file: string, object: string): string | undefined {
   const folders = [dirname(object), '.'];
   const places = isAbsolute(file) ? [file] : folders.map((folder) => join(folder, file));
-  return [...places, ...folders.map((folder) => join(folder, basename(file)))].map((path) => resolve(path)).find(existsSync);
+  return [...places, ...folders.map((folder) => join(folder, basename(file)))].map((path) => resolve(path)).find(isFile);
+}
+
+/** The name comes from an object: it may say /dev/zero. */
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** As reports name a file: from the working directory where it lies below. */

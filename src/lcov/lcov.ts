@@ -84,10 +84,10 @@ export function printLcov(lcov: Lcov): string {
   const out: string[] = [];
   for (const [path, file] of [...lcov].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const { lines, functions, branches } = summaryOfFile(file);
-    out.push('TN:', `SF:${path}`);
+    out.push('TN:', `SF:${oneLine(path)}`);
     const named = [...file.functions].sort(([a, { line }], [b, { line: other }]) => line - other || (a < b ? -1 : 1));
-    for (const [name, { line }] of named) out.push(`FN:${line},${name}`);
-    for (const [name, { calls }] of named) out.push(`FNDA:${calls},${name}`);
+    for (const [name, { line }] of named) out.push(`FN:${line},${oneLine(name)}`);
+    for (const [name, { calls }] of named) out.push(`FNDA:${calls},${oneLine(name)}`);
     out.push(`FNF:${functions.found}`, `FNH:${functions.hit}`);
     const sorted = [...file.branches.values()].sort((a, b) => a.line - b.line || order(a.block, b.block) || order(a.branch, b.branch));
     for (const { line, block, branch, taken } of sorted) out.push(`BRDA:${line},${block},${branch},${taken ?? '-'}`);
@@ -96,6 +96,11 @@ export function printLcov(lcov: Lcov): string {
     out.push(`LF:${lines.found}`, `LH:${lines.hit}`, 'end_of_record');
   }
   return out.length === 0 ? '' : `${out.join('\n')}\n`;
+}
+
+/** Names are the object's. */
+function oneLine(name: string): string {
+  return name.replace(/[\r\n]/g, '?');
 }
 
 function order(a: string, b: string): number {

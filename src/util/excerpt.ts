@@ -5,9 +5,18 @@ import type { SourcePosition } from './error.ts';
 export function excerpt({ line, column, text }: SourcePosition): string {
   if (text === undefined || text.trim() === '') return '';
   const number = String(line).padStart(5);
-  const shown = `${number} | ${text.trimEnd()}\n`;
-  if (column === 0 || column > text.length) return shown;
+  const shown = `${number} | ${printable(text.trimEnd())}\n`;
+  if (column === 0 || column > Math.min(text.length, MAX_COLUMNS)) return shown;
   // Tabs stay tabs, so that the mark stands where the column is however wide they are.
   const before = text.slice(0, column - 1).replace(/[^\t]/g, ' ');
   return `${shown}${' '.repeat(number.length)} | ${before}^\n`;
+}
+
+const MAX_COLUMNS = 240;
+
+/** The text is the object's: control characters would be the terminal's. */
+function printable(text: string): string {
+  const cut = text.length > MAX_COLUMNS ? `${text.slice(0, MAX_COLUMNS)}...` : text;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return cut.replace(/[\x00-\x08\x0a-\x1f\x7f-\x9f]/g, '?');
 }

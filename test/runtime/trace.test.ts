@@ -17,7 +17,7 @@ const bytes = readFileSync(join(root, 'test/corpus/stops.o'));
 
 function traceOf(object: LoadedObject, program: string, packet?: Uint8Array, options?: TraceOptions): { lines: string[]; tracer: Tracer } {
   const lines: string[] = [];
-  const tracer = new Tracer(object, (line) => lines.push(line.replace(/\s+/g, ' ')), options);
+  const tracer = new Tracer(object, (line) => lines.push(line.replace(/\s+/g, ' ').replace(/ \(0x8[0-9a-f]{4}\)/g, ' (HEAP)')), options);
   try {
     object.programs[program]!.run({ ...(packet === undefined ? {} : { packet }), trace: tracer.hook });
     tracer.end();
@@ -74,7 +74,7 @@ test('helpers with their arguments and memory, lines of C in between, the instru
   const { lines } = traceOf(loadBytes(bytes), 'in_function', packet);
   const at = lines.indexOf(' ; ./stops.c:44 struct value *found = bpf_map_lookup_elem(&seen, &kind);');
   assert.deepEqual(lines.slice(at + 1), [
-    ' 23 r1 = map[seen] r1 = map seen (0x80080)',
+    ' 23 r1 = map[seen] r1 = map seen (HEAP)',
     ' 25 call bpf_map_lookup_elem (map seen, fp - 4: 04 00 00 00) -> r0 = 0',
     ' ; ./stops.c:45 found->packets++;',
     ' 26 r1 = *(u64 *)(r0 + 0) stopped here',
