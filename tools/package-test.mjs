@@ -90,6 +90,28 @@ const installs = [
   { cwd: install('with-koffi', []), native: true, what: 'with koffi' },
   { cwd: install('without-koffi', ['--omit=optional']), native: false, what: 'without koffi' },
 ];
+// A strict project, with and without the types of browsers: its compiler reads all of ours too.
+{
+  const [{ cwd }] = installs;
+  for (const file of ['consumer.ts', 'xdp_counter.ts']) copyFileSync(join(root, 'test/types', file), join(cwd, file));
+  for (const lib of [['es2023'], ['es2023', 'dom', 'dom.iterable'], ['esnext']]) {
+    const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false, noEmit: true };
+    const typeRoots = [join(root, 'node_modules/@types')];
+    const compilerOptions = {
+      ...strict,
+      target: 'es2023',
+      module: 'nodenext',
+      lib,
+      types: ['node'],
+      typeRoots,
+      allowImportingTsExtensions: true,
+    };
+    writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
+    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], { cwd });
+  }
+  console.log('types: fine for a strict project');
+}
+
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 

@@ -1,7 +1,7 @@
 // The inaccessible bytes below and above a window [DESIGN 2.1]: set, verified, and set again when the window grows. Nothing of the
 // window may be reachable that is not memory of the window: that is the whole containment of native code.
 import { BpfError } from '../util/error.ts';
-import { BIAS, FLOOR } from '../window/window.ts';
+import { BIAS, FLOOR, type Memory } from '../window/window.ts';
 import { MAP, type Mapping, type Native, PROT, readMappings } from './native.ts';
 
 /** The bias page and pointer page 0, bytes of the memory. */
@@ -14,7 +14,7 @@ const refuse = (what: string): never => {
 };
 
 /** Protects and verifies; the native address of pointer 0. */
-export function guard(native: Native, memory: WebAssembly.Memory): number {
+export function guard(native: Native, memory: Memory): number {
   const start = native.addressOf(new Uint8Array(memory.buffer));
   const end = start + memory.buffer.byteLength;
   protectLow(native, start);
@@ -27,7 +27,7 @@ export function guard(native: Native, memory: WebAssembly.Memory): number {
 }
 
 /** After growth, which makes the low pages accessible. */
-export function guardAgain(native: Native, memory: WebAssembly.Memory, base: number): void {
+export function guardAgain(native: Native, memory: Memory, base: number): void {
   const start = native.addressOf(new Uint8Array(memory.buffer));
   if (start !== base - BIAS) refuse('the memory moved when it grew');
   protectLow(native, start);

@@ -17,7 +17,7 @@ import {
 } from '../runtime/host.ts';
 import { assert, BpfError } from '../util/error.ts';
 import { BpfStopped } from '../util/stopped.ts';
-import { BIAS } from '../window/window.ts';
+import { BIAS, type Memory } from '../window/window.ts';
 import { CHUNKS, CodeSpace, chunkAddress, type Room } from './code-space.ts';
 import { NativeExecutable } from './entry.ts';
 import { joinFaultTable } from './faults.ts';
@@ -152,7 +152,7 @@ export class NativeHost implements Host {
     return place(this.space, (at) => ({ code: this.emitter.libraryCall(at, address, prototype, this.stopStub) })).room;
   }
 
-  accepts(memory: WebAssembly.Memory): boolean {
+  accepts(memory: Memory): boolean {
     try {
       guardOnce(this.native, memory);
       return true;
@@ -188,7 +188,7 @@ export function setAddress(words: Uint32Array, offset: number, value: number): v
 export class NativeWindow implements HostWindow {
   readonly base: number;
   readonly host: NativeHost;
-  readonly #memory: WebAssembly.Memory;
+  readonly #memory: Memory;
   readonly #guarded: Guarded;
   readonly #things = new Set<() => void>();
   /** Code has only their addresses: they are held here. */
@@ -349,9 +349,9 @@ interface Guarded {
   readonly users: Set<NativeWindow>;
   listens: boolean;
 }
-const guarded = new WeakMap<WebAssembly.Memory, Guarded>();
+const guarded = new WeakMap<Memory, Guarded>();
 
-function guardOnce(native: Native, memory: WebAssembly.Memory): Guarded {
+function guardOnce(native: Native, memory: Memory): Guarded {
   let known = guarded.get(memory);
   if (known === undefined) {
     known = { base: guard(native, memory), users: new Set(), listens: false };

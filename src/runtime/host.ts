@@ -1,9 +1,11 @@
 // What the runtime asks of a machine that executes images: room for code, functions outside the image, callable programs. The native
 // host (src/host) and the arm64 simulator both supply it. Addresses are numbers below 2^53, window pointers numbers below 2^32.
 
+import type { Memory } from '../window/window.ts';
+
 /** What a host must know of a window (window.ts has it). */
 export interface WindowMemory {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: Memory;
   /** Growing makes protected pages accessible: the listener is called before anything else sees the grown memory. */
   onGrow(listener: () => void): () => void;
 }
@@ -13,7 +15,7 @@ export interface Host {
   /** For CompileOptions.cpu and .lse: 'bmi2', 'movbe', 'lse', ... */
   readonly cpu: ReadonlySet<string>;
   /** Sets and verifies the guards of a memory; for WindowOptions.accept. */
-  accepts(memory: WebAssembly.Memory): boolean;
+  accepts(memory: Memory): boolean;
   /** Makes a window reachable for code. Throws BpfError `host/no-guards` with the reason where its memory is not accepted. */
   open(window: WindowMemory): HostWindow;
 }

@@ -42,6 +42,8 @@ export class LoadedProgram<P extends ProgramTypes = AnyProgram> {
   }
 
   /** What an engine compiles it to; undefined: the engine compiles nothing. 'arm64' can be looked at on any machine. */
+  image(engine: 'arm64' | 'arm64-sim' | 'x64'): CompiledProgram;
+  image(engine: EngineName | Engine): CompiledProgram | undefined;
   image(engine: EngineName | Engine): CompiledProgram | undefined {
     const runner = this.#runner();
     const elsewhere = engine === 'arm64' && !runner.runsNatively('arm64');

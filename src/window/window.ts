@@ -66,7 +66,7 @@ export interface WindowOptions {
   /** Default: shared where the host has SharedArrayBuffer. */
   readonly shared?: boolean;
   /** Whether a host can use that memory, where it happens to lie; others are tried a few times. Default: any. */
-  readonly accept?: (memory: WebAssembly.Memory) => boolean;
+  readonly accept?: (memory: Memory) => boolean;
 }
 /** Memories that are made until one is accepted; then the last one serves as well as it can. */
 const MAX_TRIES = 4;
@@ -78,7 +78,14 @@ function sizeClass(bytes: number): number {
   return Math.max(Math.ceil(bytes / step) * step, 16);
 }
 
-function makeMemory(maximum: number, shared: boolean): WebAssembly.Memory {
+/** A WebAssembly.Memory, whose own type is not in the libraries of everybody who compiles against this package. */
+export interface Memory {
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  /** By pages of 64 KiB. */
+  grow(pages: number): number;
+}
+
+function makeMemory(maximum: number, shared: boolean): Memory {
   try {
     return new WebAssembly.Memory({ initial: 1 + PLACE.heap / PAGE, maximum, shared });
   } catch (error) {
@@ -89,7 +96,7 @@ function makeMemory(maximum: number, shared: boolean): WebAssembly.Memory {
 
 export class Window {
   /** For a native host, which needs its address and protects its low pages; nobody else reads `.buffer`. */
-  readonly memory: WebAssembly.Memory;
+  readonly memory: Memory;
   /** Bytes from pointer FLOOR on; replaced when the window grows. */
   bytes: Uint8Array;
   view: DataView;
@@ -111,7 +118,7 @@ export class Window {
     const maximum = 1 + Math.floor(limit / PAGE);
     this.#maxEnd = (maximum - 1) * PAGE;
     const shared = options.shared ?? typeof SharedArrayBuffer !== 'undefined';
-    const make = (): WebAssembly.Memory => makeMemory(maximum, shared);
+    const make = (): Memory => makeMemory(maximum, shared);
     // The refused ones are kept until then, so that the next lies elsewhere.
     const made = [make()];
     while (options.accept?.(made.at(-1)!) === false && made.length < MAX_TRIES) made.push(make());
