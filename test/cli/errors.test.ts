@@ -81,6 +81,8 @@ const USAGE: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [['asm', good], /-o OUT is missing/],
   [['disasm'], /expected 1 file name/],
   [['info'], /expected 1 file name/],
+  [['types'], /expected 1 file name/],
+  [['types', example, '--name', 'a-b'], /--name takes an identifier, got "a-b"/],
   [['doctor', 'now'], /unexpected argument/],
 ];
 
@@ -101,6 +103,9 @@ const REFUSED: readonly (readonly [args: readonly string[], error: RegExp])[] = 
   [['run', oddBytes], /8-byte slots, got 12 bytes \[isa\/odd-length\]$/],
   [['run', good, '--program', 'other'], /no program other; .* \[cli\/no-such-program\]$/],
   [['run', example, '--program', 'other'], /no program other; the object has: xdp_counter/],
+  [['types', good], /only object files have maps, .* \[cli\/no-object\]$/],
+  [['types', emptyObject], /\[elf\/not-elf\]$/],
+  [['types', example, '--type', 'counts'], /no type counts; did you mean count\? .* \[runtime\/unknown-type\]$/],
   [['dump', example, '--program', 'other'], /no program other/],
   [['disasm', example, '--program', 'other'], /no program other/],
   [['run', bigEndian, '--program', 'entry'], /\[object\/big-endian\]$/],
