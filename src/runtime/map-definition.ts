@@ -35,19 +35,20 @@ const FILES: Rule = { key: WORD, value: WORD, flags: numaNode | OUTSIDE };
 const DEVICES: Rule = { key: WORD, value: WORDS, flags: numaNode | OUTSIDE };
 const QUEUE: Rule = { key: [0], value: VALUE, flags: numaNode | ACCESS };
 const LOCAL: Rule = { key: WORD, value: { from: 1, to: 0xfe00 }, entries: 'none', flags: noPrealloc | clone, needs: noPrealloc };
-const CGROUP: Rule = { key: [8, 16], value: { from: 1, to: 4096 }, entries: 'none', flags: numaNode | ACCESS };
+const CGROUP: Rule = { key: [8, 16], value: { from: 1, to: 0xfe00 }, entries: 'none', flags: numaNode | ACCESS };
 
 const RULES: Readonly<Partial<Record<MapTypeName, Rule>>> = {
   hash: HASH,
   array: { ...ARRAY, flags: ARRAY.flags | mmapable | innerMap },
   prog_array: FILES,
   perf_event_array: { ...FILES, entries: 'any', flags: FILES.flags | preserveElements },
-  percpu_hash: HASH,
-  percpu_array: ARRAY,
-  stack_trace: { key: WORD, value: { from: 8, to: 8 * 127 }, flags: numaNode | OUTSIDE | STACK_BUILD_ID },
+  // Each CPU's values lie on its own node.
+  percpu_hash: { ...HASH, flags: HASH.flags & ~numaNode },
+  percpu_array: { ...ARRAY, flags: ACCESS },
+  stack_trace: { key: WORD, value: { from: 8, to: 32 * 127 }, flags: numaNode | OUTSIDE | STACK_BUILD_ID },
   cgroup_array: FILES,
   lru_hash: { ...HASH, flags: (HASH.flags & ~noPrealloc) | noCommonLru },
-  lru_percpu_hash: { ...HASH, flags: (HASH.flags & ~noPrealloc) | noCommonLru },
+  lru_percpu_hash: { ...HASH, flags: (HASH.flags & ~(noPrealloc | numaNode)) | noCommonLru },
   lpm_trie: { key: { from: 5, to: 4 + 256 }, value: VALUE, flags: noPrealloc | numaNode | ACCESS, needs: noPrealloc },
   array_of_maps: FILES,
   hash_of_maps: { ...HASH, value: WORD, flags: HASH.flags & ~(readOnlyProgram | writeOnlyProgram) },
@@ -67,7 +68,7 @@ const RULES: Readonly<Partial<Record<MapTypeName, Rule>>> = {
   inode_storage: LOCAL,
   task_storage: LOCAL,
   cgrp_storage: LOCAL,
-  ringbuf: { key: [0], value: [0], entries: 'ring', flags: numaNode | ACCESS },
+  ringbuf: { key: [0], value: [0], entries: 'ring', flags: numaNode },
 };
 
 const shown = (sizes: Sizes): string =>
@@ -91,7 +92,11 @@ export function checkDefinition(options: MapOptions, row: MapTypeRow): void {
   if (!fits(valueSize, rule.value)) refuse(`${a} a value size of ${shown(rule.value)}, not ${valueSize}`);
   if (row.perCpu === true && valueSize > LARGEST_PER_CPU)
     refuse(`${a} values of at most ${LARGEST_PER_CPU} bytes for each CPU, not ${valueSize}`);
-  if (type === MAP_TYPE.stack_trace && valueSize % 8 !== 0) refuse(`${a} values of 64-bit words, not of ${valueSize} bytes`);
+  // Of struct bpf_stack_build_id, or of addresses.
+  const frameBytes = (flags & STACK_BUILD_ID) !== 0 ? 32 : 8;
+  if (type === MAP_TYPE.stack_trace && valueSize % frameBytes !== 0)
+    refuse(`${a} frames of ${frameBytes} bytes, not ${valueSize} bytes of them`);
+  if (type === MAP_TYPE.stack_trace && valueSize > 127 * frameBytes) refuse(`${a} at most 127 frames, not ${valueSize / frameBytes}`);
   if (rule.entries === 'none' && maxEntries !== 0) refuse(`${a} max_entries 0, not ${maxEntries}`);
   if (rule.entries === undefined && maxEntries === 0) refuse('max_entries is 0');
   if (rule.entries === 'ring' && (maxEntries === 0 || maxEntries % 4096 !== 0 || (maxEntries & (maxEntries - 1)) !== 0))

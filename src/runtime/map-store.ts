@@ -138,13 +138,17 @@ export class MapStore {
       ...{ type: this.type, keySize: layout.keyBytes, valueSize: this.valueSize, maxEntries: layout.entries, flags: this.flags },
       ...{ store: layout.store, storage: this.storage, stride: layout.stride, buckets, valueOffset: layout.valueOffset, lengths, lru },
       ...{ shift: hash ? 64 - Math.log2(layout.bucketCount) : 0, cpuStride: layout.cpuStride, cpus: home.cpus },
-      ...{ hashes: layout.hashes, mask: layout.mask, lock: this.#hidden.some(({ isLock }) => isLock) ? 1 : 0 },
+      ...{ hashes: layout.hashes, mask: layout.mask, lock: this.#hasLock ? 1 : 0 },
       inner: row.ofMaps ? INNER.maps : row.ofSockets ? INNER.sockets : INNER.values,
       special: special === undefined ? 0 : this.#table(special),
     });
     this.#addRegion({ name: `map ${this.name}`, start: this.pointer, end: this.pointer + DESCRIPTOR_BYTES, privileged: true });
     this.ring = row.kept === 'ring' ? this.#makeRing(bytes) : undefined;
     if (this.ring === undefined) this.#addStorage(isReadOnly(options));
+  }
+
+  get #hasLock(): boolean {
+    return this.#hidden.some(({ isLock }) => isLock);
   }
 
   #describe(fields: Partial<Record<keyof typeof DESCRIPTOR, number>>): void {
@@ -328,6 +332,7 @@ export class MapStore {
     this.checkValue(value);
     const mode = typeof flags === 'number' ? flags : MODES[flags];
     if (this.#cannotWrite()) return ERRNO.EPERM;
+    if ((mode & UPDATE.lock) !== 0 && !this.#hasLock) return ERRNO.EINVAL;
     if (this.hasSlots) return this.#setSlot(key, value, mode);
     if (this.row.kept === 'storage') {
       window.write(this.storage, value);

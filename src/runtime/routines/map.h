@@ -76,6 +76,14 @@ struct node {
 	u8 key[];
 };
 
+/* 0 that the compiler does not know: a caller that did would keep it in a register across the call. */
+INLINE s64 done(void)
+{
+	s64 zero = 0;
+	KEEP(zero);
+	return zero;
+}
+
 #define AT(type, pointer) ((type *)(u64)(pointer))
 #define GLOBALS AT(struct globals, 0x13f00)
 struct globals {

@@ -42,17 +42,11 @@ PART void copy_values(const struct map *m, u64 to, u64 from)
 		copy_value(m, to, from);
 }
 
-/* What an update may ask for. */
-INLINE u32 bad_flags(const struct map *m, u64 flags)
-{
-	return (m->cpu_stride || m->lru ? flags : flags & ~(u64)LOCK) > EXIST;
-}
-
 PART s64 array_update(struct map *m, u64 key, u64 value, u64 flags)
 {
 	u32 index = *AT(u32, key);
 	u64 to;
-	if (bad_flags(m, flags))
+	if ((flags & ~(u64)LOCK) > EXIST)
 		return -EINVAL;
 	if (index >= m->max_entries)
 		return -E2BIG;
@@ -169,11 +163,17 @@ PART s64 lru_insert(struct map *m, u32 node, u64 key)
 	*AT(u32, link) = node;
 	if (!old) {
 		m->count++;
-		return 0;
+		return done();
 	}
 	lru_use(m, node);
 	lru_push_free(m, old);
-	return 0;
+	return done();
+}
+
+PART s64 lru_add(struct map *m, u32 node, u64 key, u64 value)
+{
+	fill(m, node, key, value);
+	return lru_insert(m, node, key);
 }
 
 /* For a new node: 0, or what the flags say to the elements that are there. Then the node is free again. */
@@ -188,15 +188,8 @@ PART s64 lru_check(const struct map *m, u64 key, u32 node, u64 flags)
 /* `node`: popped, and the update's flags in the upper half. */
 PART s64 lru_put(struct map *m, u64 key, u64 value, u64 node)
 {
-	s64 result = lru_check(m, key, node, node >> 32);
-	if (!result) {
-		fill(m, node, key, value);
-		lru_insert(m, node, key);
-		/* Not the one from above, which would want a register. */
-		result = 0;
-		KEEP(result);
-	}
-	return result;
+	s64 error = lru_check(m, key, node, node >> 32);
+	return error ? error : lru_add(m, node, key, value);
 }
 
 /* As in the kernel, a node is popped before anything else, and pushed back where it is not needed: that may evict another element. */
@@ -206,46 +199,42 @@ PART s64 lru_update(struct map *m, u64 key, u64 value, u64 flags)
 	return node ? lru_put(m, key, value, flags << 32 | node) : -ENOMEM;
 }
 
-PART s64 lru_percpu_insert(struct map *m, u64 key, u64 value, u64 flags)
+PART s64 lru_percpu_overwrite(const struct map *m, u32 node, u64 value)
 {
-	u64 node = lru_pop(m);
-	if (!node)
-		return -ENOMEM;
-	if (flags == EXIST) {
-		lru_push_free(m, node);
-		return -ENOENT;
-	}
-	fill(m, node, key, value);
-	return lru_insert(m, node, key);
+	lru_use(m, node);
+	copy_values(m, (u64)node + m->value_offset, value);
+	return done();
 }
 
-/* Values of an existing element are written in place. A node that is popped nevertheless is pushed back. */
-PART s64 lru_percpu_update(struct map *m, u64 key, u64 value, u64 flags)
+/* Values of an existing element are written in place, and the popped node, `unused`, is pushed back. */
+PART s64 lru_percpu_keep(const struct map *m, u32 old, u64 value, u64 unused)
+{
+	u64 flags = unused >> 32;
+	lru_push_free(m, unused);
+	return flags & NOEXIST ? -EEXIST : lru_percpu_overwrite(m, old, value);
+}
+
+PART s64 lru_percpu_put(struct map *m, u64 key, u64 value, u64 node)
 {
 	u32 old = *AT(u32, find_link(m, key));
+	return old ? lru_percpu_keep(m, old, value, node) : lru_add(m, node, key, value);
+}
+
+PART s64 lru_percpu_update(struct map *m, u64 key, u64 value, u64 flags)
+{
 	u32 node;
-	if (!old)
-		return flags == EXIST ? -ENOENT : lru_percpu_insert(m, key, value, flags);
-	if (flags != EXIST) {
-		node = lru_pop(m);
-		if (!node)
-			return -ENOMEM;
-		lru_push_free(m, node);
-		/* The popped one may have been this very element's. */
-		old = *AT(u32, find_link(m, key));
-		if (!old)
-			return lru_percpu_insert(m, key, value, flags);
+	if (flags == EXIST) {
+		node = *AT(u32, find_link(m, key));
+		return node ? lru_percpu_overwrite(m, node, value) : -ENOENT;
 	}
-	if (flags == NOEXIST)
-		return -EEXIST;
-	lru_use(m, old);
-	copy_values(m, (u64)old + m->value_offset, value);
-	return 0;
+	node = lru_pop(m);
+	return node ? lru_percpu_put(m, key, value, flags << 32 | node) : -ENOMEM;
 }
 
 PART u32 bad_update(const struct map *m, u64 key, u64 flags)
 {
-	return bad_flags(m, flags) || (flags & LOCK && !m->lock) || bad_prefix(m, key);
+	u64 wanted = m->lock && !m->cpu_stride && !m->lru ? flags & ~(u64)LOCK : flags;
+	return wanted > EXIST || bad_prefix(m, key);
 }
 
 PART s64 hash_update(struct map *m, u64 key, u64 value, u64 flags)
