@@ -14,6 +14,8 @@ const clang = process.env.CLANG ?? 'clang-19';
 const strip = process.env.LLVM_STRIP ?? 'llvm-strip-19';
 // Debug paths must not depend on where the checkout is.
 const common = ['-O2', '-g', '-Wall', '-Wno-unused-function', '-fdebug-compilation-dir=.'];
+// Where Debian has asm/types.h, for sources that include the kernel's and libbpf's headers (libbpf-dev).
+common.push('-idirafter', `/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`);
 
 const scratch = check ? mkdtempSync(join(tmpdir(), 'bpfjit-corpus-')) : undefined;
 let failures = 0;

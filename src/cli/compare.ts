@@ -9,9 +9,9 @@ import { toHex } from '../util/bytes.ts';
 import { type CompareOutcome, type Differing, type Outcome, PacketComparison } from './compare-packets.ts';
 import { openEngines } from './engines.ts';
 import { readInput } from './files.ts';
-import { contextOf, fillMaps, packetBytes } from './inputs.ts';
+import { contextOf, fillMaps, loadingOf, packetBytes } from './inputs.ts';
 import { type Opened, openObject } from './object.ts';
-import { BTF, ENGINE, FUEL, INPUTS, JSON_OUTPUT, PACKET, PCAP, PROGRAM } from './options.ts';
+import { BTF, ENGINE, FUEL, INPUTS, JSON_OUTPUT, LOADING, PACKET, PCAP, PROGRAM } from './options.ts';
 import { changesJson, differingFields } from './packet-text.ts';
 import { count, type OptionTable, readArguments, UsageError } from './usage.ts';
 
@@ -20,6 +20,7 @@ const OPTIONS = {
   engine: { ...ENGINE, default: 'auto', value: 'E[,E]', help: `${ENGINE.help}. Two names: one of each. Default: auto` },
   packet: PACKET,
   pcap: PCAP,
+  ...LOADING,
   ...INPUTS,
   limit: { type: 'string', default: '10', value: 'N', help: 'differing packets that are shown, default 10' },
   fuel: FUEL,
@@ -52,6 +53,7 @@ export async function compare(argv: readonly string[]): Promise<number> {
       const engine = await openEngines(engines[i]!);
       const opened = await openObject(file, names[i] ?? sides[0]?.program.name, {
         ...{ host: engine.host, engine: engine.name, clock: CLOCK },
+        ...loadingOf(values),
         ...(values.fuel === undefined ? {} : { fuel: count('fuel', values.fuel) }),
         ...(values.btf === undefined ? {} : { btf: readInput(values.btf) }),
       });

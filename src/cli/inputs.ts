@@ -1,14 +1,39 @@
-// What a program is given by options: maps, a packet, a context.
+// What a program is given by options: variables, maps, a packet, a context.
 import type { JsonContents } from '../runtime/contents.ts';
 import type { LoadedObject } from '../runtime/object.ts';
+import type { LoadOptions } from '../runtime/options.ts';
 import { tryParseHex } from '../util/bytes.ts';
 import { BpfError } from '../util/error.ts';
 import { fileArgument, readInput, text } from './files.ts';
-import { assignment, hexBytes, integer } from './usage.ts';
+import { assignment, count, hexBytes, integer } from './usage.ts';
 
 export interface ContextGiven {
   readonly ctx: readonly string[];
   readonly 'ctx-raw'?: string | undefined;
+}
+
+export interface LoadingGiven {
+  readonly set: readonly string[];
+  readonly cpus?: string | undefined;
+}
+
+/** The options of `load` that LOADING stands for. */
+export function loadingOf(values: LoadingGiven): Pick<LoadOptions, 'variables' | 'cpus'> {
+  return {
+    ...(values.set.length === 0 ? {} : { variables: Object.fromEntries(values.set.map(variable)) }),
+    ...(values.cpus === undefined ? {} : { cpus: count('cpus', values.cpus, 1) }),
+  };
+}
+
+function variable(given: string): [name: string, value: unknown] {
+  const [name, value] = assignment('set', given);
+  if (/^-?(0[xX][0-9a-fA-F]+|\d+)$/.test(value)) return [name, integer('set', value)];
+  try {
+    return [name, JSON.parse(value)];
+  } catch {
+    // The name of an enumerator, or text.
+    return [name, value];
+  }
 }
 
 /** JSON as `--maps --json` prints it under `maps`, or all that it prints. */

@@ -38,6 +38,15 @@ export const PCAP: StringOption = {
   help: 'every packet of a capture (pcap or pcapng; - is standard input)',
 };
 
+/** What an object is loaded with. */
+export const LOADING: { readonly set: RepeatedOption; readonly cpus: StringOption } = {
+  set: {
+    ...{ type: 'string', multiple: true, default: [], value: 'NAME=VALUE' },
+    help: 'a global variable, `const volatile` ones too: a number, a name or JSON; may be repeated',
+  },
+  cpus: { type: 'string', value: 'N', help: 'CPUs that per-CPU maps have values for; default 1' },
+};
+
 /** What a run is given besides packets. */
 export const INPUTS: { readonly ctx: RepeatedOption; readonly 'ctx-raw': StringOption; readonly 'maps-in': StringOption } = {
   ctx: {

@@ -9,9 +9,9 @@ import { toHex } from '../util/bytes.ts';
 import { BpfStopped } from '../util/stopped.ts';
 import { type Engines, openEngines } from './engines.ts';
 import { readInput } from './files.ts';
-import { type ContextGiven, contextOf, fillMaps, packetBytes } from './inputs.ts';
+import { type ContextGiven, contextOf, fillMaps, loadingOf, packetBytes } from './inputs.ts';
 import { openObject } from './object.ts';
-import { BTF, ENGINE, FUEL, INPUTS, JSON_OUTPUT, PACKET, PCAP, PROGRAM } from './options.ts';
+import { BTF, ENGINE, FUEL, INPUTS, JSON_OUTPUT, LOADING, PACKET, PCAP, PROGRAM } from './options.ts';
 import { changesJson, changeText, packetChange } from './packet-text.ts';
 import { count, integer, type OptionTable, readArguments, UsageError } from './usage.ts';
 import { hexDump } from './values.ts';
@@ -27,6 +27,7 @@ const OPTIONS = {
     value: 'OUT',
     help: 'with --pcap: packets that pass, as the program left them, to a capture (OUT.pcapng: pcapng)',
   },
+  ...LOADING,
   ...INPUTS,
   maps: { type: 'boolean', help: 'show maps and global variables after the run' },
   repeat: { type: 'string', default: '1', value: 'N', help: 'run so many times, and say how long a run takes' },
@@ -60,6 +61,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { object, program } = await openObject(files[0]!, values.program, {
     host: engines.host,
     engine: engines.name,
+    ...loadingOf(values),
     ...(values.fuel === undefined ? {} : { fuel: count('fuel', values.fuel) }),
     ...(values.timeout === undefined ? {} : { timeoutMs: count('timeout', values.timeout) }),
     ...(values.clock === undefined ? {} : { clock: values.clock === 'capture' ? 0n : BigInt(values.clock) }),

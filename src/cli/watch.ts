@@ -101,9 +101,14 @@ export class TraceOutput {
 export async function openTrace(values: Watched, object: LoadedObject): Promise<TraceOutput | undefined> {
   const path = values['trace-out'];
   if (values.trace !== true && path === undefined) return undefined;
-  const { DEFAULT_TRACE_LIMIT, Tracer } = await import('../runtime/trace.ts');
+  const [{ DEFAULT_TRACE_LIMIT, Tracer }, { plainName }, { findSource, shownPath }] = await Promise.all([
+    import('../runtime/trace.ts'),
+    import('../runtime/coverage.ts'),
+    import('../files/sources.ts'),
+  ]);
   const limit = values['trace-limit'] === undefined ? DEFAULT_TRACE_LIMIT : count('trace-limit', values['trace-limit'], 1);
-  return new TraceOutput(path, values.json === true, limit, (write) => new Tracer(object, write, { limit }));
+  const sourceName = (file: string): string => shownPath(findSource(file, object.name) ?? plainName(file));
+  return new TraceOutput(path, values.json === true, limit, (write) => new Tracer(object, write, { limit, sourceName }));
 }
 
 export interface CoverageOutput {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // A loaded object: its programs, maps and variables in one window, to be run, read, saved and brought back.
 
 import type { Program } from '../program/program.ts';

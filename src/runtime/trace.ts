@@ -7,12 +7,15 @@ import type { Line, Program } from '../program/program.ts';
 import { type HelperArgument, helperById, helperName } from '../spec/helpers.ts';
 import { toHex } from '../util/bytes.ts';
 import { FRAME_BYTES, PLACE, type Window } from '../window/window.ts';
+import { plainName } from './coverage.ts';
 import { meaningOf } from './meanings.ts';
 import type { LoadedObject } from './object.ts';
 
 export interface TraceOptions {
   /** Instructions that are shown, of all runs; those after them are only counted. Default 10,000. */
   readonly limit?: number;
+  /** The name under which a source file, named as the compiler did, is shown. Default: without `./` and `x/../`. */
+  readonly sourceName?: (file: string) => string;
 }
 
 export const DEFAULT_TRACE_LIMIT = 10_000;
@@ -26,6 +29,8 @@ export class Tracer {
   readonly #object: LoadedObject;
   readonly #write: (line: string) => void;
   readonly #limit: number;
+  readonly #sourceName: (file: string) => string;
+  readonly #sourceNames = new Map<string, string>();
   readonly #before = new BigUint64Array(REGISTERS + 1);
   /** The instruction that is being executed. */
   #program: Program | undefined;
@@ -44,6 +49,7 @@ export class Tracer {
     this.#object = object;
     this.#write = write;
     this.#limit = options.limit ?? DEFAULT_TRACE_LIMIT;
+    this.#sourceName = options.sourceName ?? plainName;
   }
 
   /** Instructions beyond the limit, which are not shown. */
@@ -85,9 +91,15 @@ export class Tracer {
     if (inside !== this.#inside) this.#write(`${this.#indent}${inside}:`);
     const line = lineAt(program, slot);
     if (line !== undefined && (inside !== this.#inside || line.line !== this.#shown?.line || line.file !== this.#shown.file))
-      this.#write(`${this.#indent}; ${line.file}:${line.line}  ${line.text?.trim() ?? ''}`.trimEnd());
+      this.#write(`${this.#indent}; ${this.#nameOf(line.file)}:${line.line}  ${line.text?.trim() ?? ''}`.trimEnd());
     this.#inside = inside;
     this.#shown = line;
+  }
+
+  #nameOf(file: string): string {
+    const known = this.#sourceNames.get(file) ?? this.#sourceName(file);
+    this.#sourceNames.set(file, known);
+    return known;
   }
 
   /** Prints the last instruction, after which `slot` of `next` is about to run. */
