@@ -45,6 +45,7 @@ const STOPS: Readonly<Record<StopCause, string>> = {
   badCall: 'bad-call',
   helper: 'stopped-by-helper',
   unsupported: 'unsupported',
+  unaligned: 'unaligned',
 };
 
 /** The line of C, the callers, the instruction, and what was in the registers. */

@@ -591,6 +591,7 @@ export class Interpreter implements Caller {
           const p = (w[src]! >>> 0) + offsets[pc]!;
           const end = p + size;
           if (w[src + 1] !== 0) this.#badAccess(pc, src, size, false);
+          if (kinds[pc] === KIND.loadAcquire && (p & (size - 1)) !== 0) this.#unaligned(pc, p, size);
           if (p >= stackLow && end <= stackTop) {
             if (((stackTop - p - 1) ^ (stackTop - end)) >= FRAME_BYTES) this.#badAccess(pc, src, size, false);
           } else if (!(p >= readLow && end <= readHigh) && !(p >= read2Low && end <= read2High)) {
@@ -635,6 +636,7 @@ export class Interpreter implements Caller {
           const p = (w[dst]! >>> 0) + offsets[pc]!;
           const end = p + size;
           if (w[dst + 1] !== 0) this.#badAccess(pc, dst, size, true);
+          if (kinds[pc] === KIND.storeRelease && (p & (size - 1)) !== 0) this.#unaligned(pc, p, size);
           if (p >= stackLow && end <= stackTop) {
             if (((stackTop - p - 1) ^ (stackTop - end)) >= FRAME_BYTES) this.#badAccess(pc, dst, size, true);
           } else if (!(p >= writeLow && end <= writeHigh)) {
@@ -667,6 +669,7 @@ export class Interpreter implements Caller {
           const size = sizes[pc]!;
           const p = (w[dst]! >>> 0) + offsets[pc]!;
           if (w[dst + 1] !== 0) this.#badAccess(pc, dst, size, true);
+          if ((p & (size - 1)) !== 0) this.#unaligned(pc, p, size);
           if (p >= stackLow && p + size <= stackTop) {
             if (((stackTop - p - 1) ^ (stackTop - p - size)) >= FRAME_BYTES) this.#badAccess(pc, dst, size, true);
           } else if (!regions.find(p, size, true, privileged)) this.#missed(pc, dst, p, size, true);
@@ -964,6 +967,12 @@ export class Interpreter implements Caller {
       state.tailStack = tailStack;
     }
     return true;
+  }
+
+  /** Verifiers refuse what may not be aligned; machines fault, or are not atomic. [kernel check_ptr_alignment] */
+  #unaligned(slot: number, pointer: number, size: number): void {
+    if (!this.#privileged)
+      this.#stop('unaligned', slot, `atomic access of ${size} bytes at 0x${pointer.toString(16)}, which is no multiple of ${size}`);
   }
 
   #badAccess(slot: number, half: number, size: number, write: boolean): never {

@@ -58,5 +58,6 @@ export const STOP = {
   badCall: 6,
   helper: 7,
   unsupported: 8,
+  unaligned: 9,
 } as const;
 export type StopReason = keyof typeof STOP;

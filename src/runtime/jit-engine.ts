@@ -37,6 +37,7 @@ const WORDS: Readonly<Record<StopCause, string>> = {
   badCall: 'a call of what is no function',
   helper: 'a helper stopped the program',
   unsupported: 'an instruction that no engine supports',
+  unaligned: 'an atomic access to an address that is no multiple of its size',
 };
 
 /** Both engines of a host's target, native and simulated, differ only in the host. */

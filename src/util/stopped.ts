@@ -3,7 +3,7 @@ import { printPosition, printSource, type SourcePosition } from './error.ts';
 import { excerpt } from './excerpt.ts';
 
 /** Why. The numbers of machine code are jit/activation's STOP, with the same names. */
-export type StopCause = 'fuel' | 'deadline' | 'aborted' | 'fault' | 'stack' | 'badCall' | 'helper' | 'unsupported';
+export type StopCause = 'fuel' | 'deadline' | 'aborted' | 'fault' | 'stack' | 'badCall' | 'helper' | 'unsupported' | 'unaligned';
 
 /** The access that missed every live region. */
 export interface FaultAccess {

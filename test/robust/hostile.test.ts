@@ -206,8 +206,11 @@ for (const under of ENGINES) {
         const from = pointer + offset;
         const isInside = from >= FLOOR && from + access.bytes <= windowEnd;
         if (isInside) inside++;
-        // Atomics need aligned places on most machines.
-        if (isInside && access.isAtomic === true && from % access.bytes !== 0) continue;
+        if (access.isAtomic === true && from % access.bytes !== 0) {
+          assert.ok('reason' in result, what);
+          assert.deepEqual([result.reason, result.slot], [dirt !== 0n && !under.isMachine ? 'fault' : 'unaligned', slot], what);
+          continue;
+        }
         if ('reason' in result) {
           assert.deepEqual([result.reason, result.slot], ['fault', slot], what);
           assert.ok(!under.isMachine || !isInside, `${what}: stopped inside the window`);

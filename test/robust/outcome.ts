@@ -79,8 +79,6 @@ export function tryObject(bytes: Uint8Array, packet: Uint8Array, tally: Tally): 
     const theirs = endingsOf(bytes, packet, engine);
     const found = textOf(theirs, firstLoose);
     if (found === comparable) continue;
-    const unaligned = theirs.findIndex(({ loose }) => loose);
-    if (unaligned >= 0 && textOf(theirs, unaligned) === textOf(expected, unaligned)) continue;
     if (
       [0n, 0x5555_5555_5555_5555n, 0xffff_8000_0000_0001n].some(
         (value) => textOf(endingsOf(bytes, packet, interpreter, value), firstLoose) !== comparable,
@@ -178,9 +176,6 @@ function mayGoOn(object: LoadedObject, { program: { code } }: LoadedProgram, sto
   if (stop.reason !== 'fault') return false;
   const { access } = stop;
   if (access === undefined) return false;
-  // Some machines refuse atomics at odd places, others and the interpreter do not.
-  const isAtomic = kind === KIND.atomic || kind === KIND.loadAcquire || kind === KIND.storeRelease;
-  if (isAtomic && Number(access.address % BigInt(code.size[stop.slot]!)) !== 0) return true;
   const offset = code.offset[stop.slot]!;
   const machine = Number(BigInt.asUintN(32, access.address - BigInt(offset))) + offset;
   return machine >= BIAS && machine + access.size <= object.home.window.end;

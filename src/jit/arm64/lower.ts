@@ -1,7 +1,7 @@
 // eBPF to arm64: walks the blocks in order, one instruction after the other, with the facts of the program at hand. Arithmetic becomes
 // values (select.ts), which are written when needed (values.ts); what has an effect is written at once. long because every kind of
 // instruction that is no arithmetic is lowered here.
-import { ALU, ATOMIC, type Code, KIND, PACKET_BASE, PSEUDO } from '../../isa/code.ts';
+import { ALU, ATOMIC, type Code, KIND, PSEUDO } from '../../isa/code.ts';
 import { computeFacts, definedBy, type Facts, HOLDS, Walker } from '../../program/facts.ts';
 import type { Program } from '../../program/program.ts';
 import { assert } from '../../util/error.ts';
@@ -30,11 +30,12 @@ import {
 import { emitAtomic } from './atomics.ts';
 import { Branches } from './branches.ts';
 import { Edges } from './edges.ts';
-import { enc, LSL, UXTW, UXTX } from './encode.ts';
-import { addSubImmediate } from './immediates.ts';
+import { enc, LSL, UXTX } from './encode.ts';
+import { addSubImmediate, bitmask64 } from './immediates.ts';
 import { NONE, V } from './kinds.ts';
-import { addressOf, branch, branchCond, branchLink, callSymbol, compareZero, moveSymbol, testNotZero, testZero } from './labels.ts';
+import { addressOf, branch, branchCond, branchLink, callSymbol, compareZero, moveSymbol } from './labels.ts';
 import { Memory } from './memory.ts';
+import { loadFromPacket } from './packet.ts';
 import { cond, LR, SP, ZR } from './registers.ts';
 import { arithmetic, byteSwap, signExtend, zeroExtend } from './select.ts';
 import { TailCalls } from './tail-calls.ts';
@@ -548,6 +549,7 @@ class Lowering {
         v.live = after | (1 << s);
         v.flushLoads();
         this.memory.locate(walker, s, code.offset[slot]!, -1, true);
+        this.#checkAlignment(slot, s);
         v.live = after;
         const target = v.claim(d);
         this.asm.word(enc.ldar(log2(code.size[slot]!), target, this.memory.place.base));
@@ -560,6 +562,7 @@ class Lowering {
         v.flushLoads();
         const rt = code.size[slot] === 8 ? v.operand(v.of[s]!) : v.lower(v.of[s]!);
         this.memory.locate(walker, d, code.offset[slot]!, -1, true);
+        this.#checkAlignment(slot, d);
         this.asm.word(enc.stlr(log2(code.size[slot]!), rt, this.memory.place.base));
         this.memory.forget();
         return;
@@ -734,6 +737,7 @@ class Lowering {
     v.pinned = compares ? 1 << v.home[0]! : 0;
     const value = size === 3 ? v.operand(v.of[s]!) : v.lower(v.of[s]!);
     this.memory.locate(walker, d, code.offset[slot]!, -1, true);
+    this.#checkAlignment(slot, d);
     const base = this.memory.place.base;
     v.live = after;
     const result = compares ? 0 : s;
@@ -754,6 +758,21 @@ class Lowering {
     if (fetches) v.land(result, code.size[slot]! * 8);
   }
 
+  /** Stops where the place that was located through Rr is no multiple of the size. Some machines would fault, others not. */
+  #checkAlignment(slot: number, r: number): void {
+    const { asm, code, walker, v } = this;
+    const mask = code.size[slot]! - 1;
+    if (mask === 0 || this.options.routine === true) return;
+    if (walker.holds[r] === HOLDS.frame) {
+      // Frames are aligned.
+      if (((walker.lo[r]! + code.offset[slot]!) & mask) !== 0) branch(asm, this.#stop(slot, STOP.unaligned));
+      return;
+    }
+    v.flags = 0;
+    asm.word(enc.andsImm(1, ZR, this.memory.place.base, bitmask64(mask, 0)));
+    branchCond(asm, cond.ne, this.#stop(slot, STOP.unaligned));
+  }
+
   #packetLoad(slot: number, s: number, after: number): void {
     const { asm, code, v } = this;
     const size = log2(code.size[slot]!);
@@ -764,58 +783,10 @@ class Lowering {
     const index = indirect ? v.lower(v.of[s]!) : NONE;
     v.live = after;
     const target = v.claim(0);
-    if (!indirect || index === ZR) this.#packetPlace(code.imm[slot]!);
-    else {
-      v.addConstant(0, STOP_SLOT, index, code.imm[slot]!);
-      this.#fromHeaders();
-    }
-    asm.word(enc.ldrImm(2, STOP_REASON, ACTIVATION_REGISTER, ACTIVATION.packetLength));
-    asm.word(enc.subsImm(1, STOP_REASON, STOP_REASON, 1 << size, 0));
-    // A negative index is a large unsigned one; lengths are far below 2^31.
-    const out = asm.newLabel();
-    branchCond(asm, cond.lo, out);
-    asm.word(enc.subsReg(1, ZR, STOP_REASON, STOP_SLOT, LSL, 0));
-    branchCond(asm, cond.lo, out);
-    const inside = asm.newLabel();
-    asm.word(enc.ldrImm(2, STOP_REASON, ACTIVATION_REGISTER, ACTIVATION.packet));
-    asm.word(enc.addReg(1, STOP_REASON, STOP_REASON, STOP_SLOT, LSL, 0));
-    asm.word(enc.ldrReg(size, target, WINDOW, STOP_REASON, this.#confined ? UXTW : UXTX, 0));
-    if (size === 1) asm.word(enc.rev16(0, target, target));
-    else if (size > 1) asm.word(enc.rev(0, target, target));
-    branch(asm, inside);
-    asm.bind(out);
-    // The function returns 0. [kernel gen_ld_abs]
-    v.moveConstant(0, 0, 0, 0);
-    this.#emitReturn();
-    asm.bind(inside);
+    loadFromPacket(v, size, index === ZR ? NONE : index, code.imm[slot]!, target, this.#confined, () => this.#emitReturn());
     this.memory.forget();
     v.flags = 0;
     v.land(0, 8 << size);
-  }
-
-  /** The place of a packet load in STOP_SLOT, where it is known. */
-  #packetPlace(at: number): void {
-    const { asm, v } = this;
-    if (at >= PACKET_BASE.network && at < 0) {
-      v.moveConstant(0, STOP_SLOT, 0, at - PACKET_BASE.network);
-      asm.word(enc.ldrImm(2, STOP_REASON, ACTIVATION_REGISTER, ACTIVATION.packetNetwork));
-      asm.word(enc.addReg(0, STOP_SLOT, STOP_SLOT, STOP_REASON, LSL, 0));
-    } else v.moveConstant(0, STOP_SLOT, 0, at < 0 ? at - PACKET_BASE.link : at);
-  }
-
-  /** A place in STOP_SLOT that is negative counts from a header. */
-  #fromHeaders(): void {
-    const { asm } = this;
-    const [found, link] = [asm.newLabel(), asm.newLabel()];
-    testZero(asm, STOP_SLOT, 31, found);
-    asm.word(enc.addImm(0, STOP_SLOT, STOP_SLOT, -PACKET_BASE.network >> 12, 1));
-    testNotZero(asm, STOP_SLOT, 31, link);
-    asm.word(enc.ldrImm(2, STOP_REASON, ACTIVATION_REGISTER, ACTIVATION.packetNetwork));
-    asm.word(enc.addReg(0, STOP_SLOT, STOP_SLOT, STOP_REASON, LSL, 0));
-    branch(asm, found);
-    asm.bind(link);
-    asm.word(enc.addImm(0, STOP_SLOT, STOP_SLOT, (PACKET_BASE.network - PACKET_BASE.link) >> 12, 1));
-    asm.bind(found);
   }
 
   // Calls.

@@ -1,6 +1,6 @@
 // eBPF to x86-64: walks the blocks in order, one instruction after the other, with the facts of the program at hand. Where registers
 // are is values.ts, arithmetic select.ts, addresses memory.ts.
-import { ALU, ATOMIC, COND, type Code, KIND, PACKET_BASE, PSEUDO } from '../../isa/code.ts';
+import { ALU, ATOMIC, COND, type Code, KIND, PSEUDO } from '../../isa/code.ts';
 import { computeFacts, definedBy, type Facts, HOLDS, Walker } from '../../program/facts.ts';
 import type { Program } from '../../program/program.ts';
 import { assert } from '../../util/error.ts';
@@ -21,7 +21,8 @@ import { findRotation, isTest, type Rotation } from './idioms.ts';
 import { alu, aluImmediate, isImm8, moveConstant, shiftImmediate } from './immediates.ts';
 import { align, callLocal, callSymbol, jump, jumpCond, moveSymbol } from './labels.ts';
 import { Memory } from './memory.ts';
-import { indexed, REG } from './registers.ts';
+import { loadFromPacket } from './packet.ts';
+import { indexed, indexOf, REG } from './registers.ts';
 import { arithmetic, byteSwap, type Operation, signExtend } from './select.ts';
 import { TailCalls } from './tail-calls.ts';
 import { P, Values } from './values.ts';
@@ -357,6 +358,7 @@ class Lowering {
       case KIND.loadAcquire: {
         v.live = after | (1 << s);
         this.memory.locate(s, code.offset[slot]!, isSet(upper, s));
+        if (kind === KIND.loadAcquire) this.#checkAlignment(slot);
         v.live = after;
         const isSigned = kind === KIND.load && code.op[slot] === 1;
         const isLive = ((facts.liveOut[slot]! >> d) & 1) === 1;
@@ -383,6 +385,7 @@ class Lowering {
         }
         const m = v.operand(s, size === 3 ? 1 : 0);
         this.memory.locate(d, code.offset[slot]!, isSet(upper, d));
+        if (kind === KIND.storeRelease) this.#checkAlignment(slot);
         this.memory.store(size, m);
         return;
       }
@@ -538,6 +541,7 @@ class Lowering {
     const value = exchanges && !compares ? v.home(s) : v.operand(s, sf);
     if (loops) this.#locateApart(d, code.offset[slot]!);
     else this.memory.locate(d, code.offset[slot]!, upper);
+    this.#checkAlignment(slot);
     const { mem, displacement } = this.memory;
     v.live = after | (exchanges ? 1 << result : 0);
     if (exchanges) v.release(result);
@@ -548,6 +552,27 @@ class Lowering {
     } else emitAtomic(asm, op, fetches, sf, value, mem, displacement);
     if (exchanges && (facts.liveOut[slot]! >> result) & 1) v.land(result, sf === 0);
     else if (exchanges) v.land(result, false);
+  }
+
+  /** Stops where the place that was located is no multiple of the size. */
+  #checkAlignment(slot: number): void {
+    const mask = this.code.size[slot]! - 1;
+    if (mask === 0 || this.options.routine === true) return;
+    const { mem, displacement } = this.memory;
+    const low = displacement & mask;
+    // Frames and the window are aligned.
+    if (mem < 16) {
+      if (low !== 0) jump(this.asm, this.#stop(slot, STOP.unaligned));
+      return;
+    }
+    const m = indexOf(mem);
+    if (low !== 0) {
+      enc['push r64'](this.asm, m);
+      aluImmediate(this.asm, OP.add, 0, m, low);
+    }
+    enc['test r8, imm8'](this.asm, m, mask);
+    if (low !== 0) enc['pop r64'](this.asm, m);
+    jumpCond(this.asm, CC.ne, this.#stop(slot, STOP.unaligned));
   }
 
   /** As `locate`, but not in a register of the program: loops use rax. */
@@ -586,53 +611,8 @@ class Lowering {
     v.live = after;
     v.release(0);
     v.dropCaches();
-    findActivation(this.asm, r11);
-    if (isIndirect) this.#fromHeaders();
-    else this.#packetPlace(imm);
-    enc['mov r32, m32'](asm, rax, r11, ACTIVATION.packetLength);
-    const out = asm.newLabel();
-    const inside = asm.newLabel();
-    aluImmediate(asm, OP.sub, 1, rax, 1 << size);
-    jumpCond(asm, CC.b, out);
-    // A negative index is a large unsigned one; lengths are far below 2^31.
-    alu(asm, OP.cmp, 1, rax, r10);
-    jumpCond(asm, CC.b, out);
-    enc['ALU r32, m32'](asm, OP.add, r10, r11, ACTIVATION.packet);
-    this.memory.mem = indexed(WINDOW, r10);
-    this.memory.displacement = 0;
-    this.memory.load(size, false, false, rax);
-    if (size > 0) enc['bswap r32'](asm, rax);
-    if (size === 1) shiftImmediate(asm, SHIFT.shr, 0, rax, 16);
-    jump(asm, inside);
-    asm.bind(out);
-    // The function returns 0. [kernel gen_ld_abs]
-    moveConstant(asm, rax, 0, 0);
-    this.#emitReturn();
-    asm.bind(inside);
+    loadFromPacket(asm, this.memory, size, isIndirect ? undefined : imm, () => this.#emitReturn());
     v.land(0, true);
-  }
-
-  /** The place of a packet load in r10, where it is known. The activation is in r11. */
-  #packetPlace(at: number): void {
-    const { asm } = this;
-    const isNetwork = at >= PACKET_BASE.network && at < 0;
-    moveConstant(asm, r10, 0, at >= 0 ? at : at - (isNetwork ? PACKET_BASE.network : PACKET_BASE.link));
-    if (isNetwork) enc['ALU r32, m32'](asm, OP.add, r10, r11, ACTIVATION.packetNetwork);
-  }
-
-  /** A place in r10 that is negative counts from a header. */
-  #fromHeaders(): void {
-    const { asm } = this;
-    const [found, link] = [asm.newLabel(), asm.newLabel()];
-    enc['test r32, r32'](asm, r10, r10);
-    jumpCond(asm, CC.ns, found);
-    aluImmediate(asm, OP.add, 0, r10, -PACKET_BASE.network);
-    jumpCond(asm, CC.s, link);
-    enc['ALU r32, m32'](asm, OP.add, r10, r11, ACTIVATION.packetNetwork);
-    jump(asm, found);
-    asm.bind(link);
-    aluImmediate(asm, OP.add, 0, r10, PACKET_BASE.network - PACKET_BASE.link);
-    asm.bind(found);
   }
 
   // Calls.
