@@ -44,7 +44,7 @@ export const LOADING: { readonly set: RepeatedOption; readonly cpus: StringOptio
     ...{ type: 'string', multiple: true, default: [], value: 'NAME=VALUE' },
     help: 'a global variable, `const volatile` ones too: a number, a name or JSON; may be repeated',
   },
-  cpus: { type: 'string', value: 'N', help: 'CPUs that per-CPU maps have values for; default 1' },
+  cpus: { type: 'string', value: 'N', help: 'how many CPUs per-CPU maps have values for, default 1' },
 };
 
 /** What a run is given besides packets. */

@@ -72,11 +72,11 @@ test('helpers with their arguments and memory, lines of C in between, the instru
   const packet = new Uint8Array(14);
   packet[12] = 8;
   const { lines } = traceOf(loadBytes(bytes), 'in_function', packet);
-  const at = lines.indexOf(' ; ./stops.c:44 struct value *found = bpf_map_lookup_elem(&seen, &kind);');
+  const at = lines.indexOf(' ; stops.c:44 struct value *found = bpf_map_lookup_elem(&seen, &kind);');
   assert.deepEqual(lines.slice(at + 1), [
     ' 23 r1 = map[seen] r1 = map seen (HEAP)',
     ' 25 call bpf_map_lookup_elem (map seen, fp - 4: 04 00 00 00) -> r0 = 0',
-    ' ; ./stops.c:45 found->packets++;',
+    ' ; stops.c:45 found->packets++;',
     ' 26 r1 = *(u64 *)(r0 + 0) stopped here',
   ]);
 });
