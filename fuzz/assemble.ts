@@ -314,6 +314,11 @@ class Assembler {
         this.#body(s.miss);
         return this.#bind(end);
       }
+      case 'step':
+        this.#operand(s.pointer, { register: s.index, mask: s.mask });
+        this.#add(KIND.alu, { op: ALU.add, size: 64, dst: s.pointer, src: s.from, x: 1 });
+        this.#body(s.body);
+        return this.#alu(ALU.mov, s.pointer, s.refill);
       case 'mapValue':
         this.#lddw(s.pointer, PSEUDO.mapValue, s.map, s.offset);
         this.#body(s.body);
@@ -374,10 +379,10 @@ class Assembler {
       case 'packet': {
         const miss = this.#newLabel();
         const end = this.#newLabel();
-        const [data, dataEnd] = PACKET_FIELDS[this.#program.type];
+        const [data, dataEnd, dataMeta] = PACKET_FIELDS[this.#program.type];
         this.#context(1);
-        this.#load(2, 1, data, 4);
-        this.#load(3, 1, dataEnd, 4);
+        this.#load(2, 1, s.meta ? dataMeta : data, 4);
+        this.#load(3, 1, s.meta ? data : dataEnd, 4);
         this.#mov(4, 2);
         this.#alu(ALU.add, 4, s.bytes);
         this.#add(KIND.branch, { op: COND.gt, size: 64, dst: 4, src: 3, x: 1, label: miss });

@@ -195,15 +195,38 @@ function packet(state: State, draw: Draw): Statement | undefined {
   if (role !== 'main' && role !== 'sub') return undefined;
   const pointer = freePointer(state, !r.oneIn(4));
   if (pointer === undefined) return undefined;
-  const bytes = r.pick([1, 2, 8, 14, 20, 34, 54, 60, 64, 128]);
+  const meta = r.oneIn(6);
+  const bytes = meta ? r.pick([4, 8]) : r.pick([1, 2, 8, 14, 20, 34, 54, 60, 64, 128]);
   return {
     do: 'packet',
+    meta,
     bytes,
     pointer,
     body: withPointer(state, { register: pointer, bytes, alignment: 1, kind: 'packet' }, () => draw(1 + r.below(5))),
     miss: r.oneIn(3) ? draw(1 + r.below(2)) : [],
     refill: edge(r),
     after: refills(r),
+  };
+}
+
+/** Distances that are not known; eight bytes at a time keep what atomics need. The verifier wants packets checked anew. */
+export function step(state: State, draw: Draw): Statement | undefined {
+  const { r } = state;
+  const able = state.pointers.filter(({ kind, bytes }) => bytes > 8 && (kind === 'value' || kind === 'record'));
+  const pointer = able.length === 0 ? undefined : freePointer(state, r.oneIn(2));
+  if (pointer === undefined) return undefined;
+  const from = r.pick(able);
+  const mask = r.pick([1, 3, 7, 8, 8, 24].filter((most) => most < from.bytes));
+  const at: Pointer = { ...from, register: pointer, bytes: from.bytes - mask, alignment: mask % 8 === 0 ? from.alignment : 1 };
+  const index = readable(state);
+  return {
+    do: 'step',
+    from: from.register,
+    index,
+    mask,
+    pointer,
+    body: withPointer(state, at, () => draw(1 + r.below(3))),
+    refill: edge(r),
   };
 }
 

@@ -2,7 +2,7 @@
 // traffic. Most of them pass the kernel's verifier, whose rules are named where they bind.
 import { ALU, ATOMIC, COND, SWAP } from '../src/isa/code.ts';
 import { ADDRESS_SPACES } from '../src/isa/opcodes.ts';
-import { callStatement } from './calls.ts';
+import { callStatement, step } from './calls.ts';
 import {
   type Callee,
   edge,
@@ -138,6 +138,10 @@ function statement(state: State): Statement {
   const { r } = state;
   if (state.type !== 'raw' && r.oneIn(3)) {
     const drawn = callStatement(state, (count) => statements(state, count));
+    if (drawn !== undefined) return drawn;
+  }
+  if (state.pointers.length > 0 && r.oneIn(8)) {
+    const drawn = step(state, (count) => statements(state, count));
     if (drawn !== undefined) return drawn;
   }
   const choice = r.below(100);

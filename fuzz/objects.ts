@@ -32,8 +32,8 @@ function drawMaps(r: Random, { verifiable }: GenerateOptions): GeneratedMap[] {
     () => add('percpu_array', 4, r.pick(VALUE_SIZES), 1 + r.below(4)),
     () => add('percpu_hash', r.pick(KEY_SIZES), r.pick(VALUE_SIZES), 1 + r.below(6), preallocated()),
     // Whom a full one evicts is not what the kernel would.
-    () => add('lru_hash', r.pick(KEY_SIZES), r.pick(VALUE_SIZES), verifiable ? 4096 : 1 + r.below(6)),
-    () => add('lru_percpu_hash', r.pick(KEY_SIZES), r.pick(VALUE_SIZES), verifiable ? 4096 : 1 + r.below(6)),
+    () => add('lru_hash', r.pick(KEY_SIZES), r.pick(VALUE_SIZES), 1 + r.below(6)),
+    () => add('lru_percpu_hash', r.pick(KEY_SIZES), r.pick(VALUE_SIZES), 1 + r.below(6)),
     () => add('lpm_trie', r.pick([5, 8, 8, 12, 20]), r.pick(VALUE_SIZES), 1 + r.below(8), MAP_FLAG.noPrealloc),
     () => add('queue', 0, r.pick(VALUE_SIZES), 1 + r.below(4)),
     () => add('stack', 0, r.pick(VALUE_SIZES), 1 + r.below(4)),

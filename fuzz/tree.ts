@@ -134,8 +134,10 @@ export type Statement =
       readonly flags: number;
     } & Call &
       Pointing)
-  /** `bytes` of the packet. */
-  | ({ readonly do: 'packet'; readonly bytes: number; readonly miss: readonly Statement[] } & Call & Pointing)
+  /** A pointer further on by what `index` holds, cut to `mask`. */
+  | ({ readonly do: 'step'; readonly from: number; readonly index: number; readonly mask: number } & Pointing)
+  /** `bytes` of the packet, or of the metadata in front of it. */
+  | ({ readonly do: 'packet'; readonly meta: boolean; readonly bytes: number; readonly miss: readonly Statement[] } & Call & Pointing)
   /** The legacy loads: R6 is the context. Beyond the packet they end the program with 0. */
   | ({
       readonly do: 'packetLoad';
@@ -247,5 +249,5 @@ export function reservedBytes({ type }: GeneratedProgram): number {
   return type === 'raw' ? 0 : RESERVED_BYTES;
 }
 
-/** Where a program finds its packet in its context. */
-export const PACKET_FIELDS = { raw: [0, 4], xdp: [0, 4], sched_cls: [76, 80] } as const;
+/** Where a program finds its packet in its context: data, data_end, data_meta. */
+export const PACKET_FIELDS = { raw: [0, 4, 8], xdp: [0, 4, 8], sched_cls: [76, 80, 140] } as const;
