@@ -13,6 +13,7 @@ import {
   RESERVED,
   reservedBytes,
   type Statement,
+  type TangleBlock,
   type Via,
 } from './tree.ts';
 
@@ -173,6 +174,26 @@ class Assembler {
     this.#alu(ALU.mov, via.register, via.refill);
   }
 
+  #branch(s: Pick<TangleBlock, 'op' | 'width' | 'dst' | 'src' | 'imm'>, label: number): void {
+    const { op, width, dst, src, imm } = s;
+    if (src === undefined) this.#add(KIND.branch, { op, size: width, dst, imm, label });
+    else this.#add(KIND.branch, { op, size: width, dst, src, x: 1, label });
+  }
+
+  #tangle({ counter, times, blocks }: Extract<Statement, { readonly do: 'tangle' }>): void {
+    const labels = blocks.map(() => this.#newLabel());
+    const end = this.#newLabel();
+    this.#alu(ALU.mov, counter, times);
+    for (const [i, block] of blocks.entries()) {
+      this.#bind(labels[i]!);
+      this.#body(block.body);
+      this.#alu(ALU.add, counter, -1);
+      this.#add(KIND.branch, { op: COND.eq, size: 64, dst: counter, imm: 0, label: end });
+      this.#branch(block, labels[block.target] ?? end);
+    }
+    this.#bind(end);
+  }
+
   #statement(s: Statement): void {
     switch (s.do) {
       case 'alu':
@@ -220,15 +241,7 @@ class Assembler {
       case 'if': {
         const then = this.#newLabel();
         const end = this.#newLabel();
-        this.#add(KIND.branch, {
-          op: s.op,
-          size: s.width,
-          dst: s.dst,
-          src: s.src ?? 0,
-          x: s.src === undefined ? 0 : 1,
-          imm: s.src === undefined ? s.imm : 0,
-          label: then,
-        });
+        this.#branch(s, then);
         this.#body(s.otherwise);
         this.#add(KIND.jump, { size: s.far ? 32 : 16, label: end });
         this.#bind(then);
@@ -246,8 +259,16 @@ class Assembler {
         this.#add(KIND.branch, { op: COND.ne, size: 64, dst: s.counter, imm: 0, label: again });
         return this.#bind(end);
       }
+      case 'tangle':
+        return this.#tangle(s);
+      case 'dead': {
+        const on = this.#newLabel();
+        this.#add(KIND.jump, { size: 16, label: on });
+        this.#body(s.body);
+        return this.#bind(on);
+      }
       case 'call':
-        if (this.#program.functions[s.callee]!.role === 'sub') this.#context(1);
+        if (this.#reserved > 0 && ['main', 'sub'].includes(this.#program.functions[s.callee]!.role)) this.#context(1);
         this.#add(KIND.callLocal, { label: this.#entries[s.callee]! });
         return this.#refill(s.after);
       case 'callx':
@@ -291,6 +312,8 @@ class Assembler {
           | 'release'
           | 'if'
           | 'loop'
+          | 'tangle'
+          | 'dead'
           | 'call'
           | 'callx'
           | 'exitEarly'

@@ -40,7 +40,12 @@ export interface State {
   readonly r: Random;
   readonly options: GenerateOptions;
   readonly type: GeneratedProgram['type'];
+  /** Of all functions, this one's number among them. */
+  readonly roles: readonly Role[];
+  readonly index: number;
   readonly role: Role;
+  /** It calls itself or a caller. */
+  recurses: boolean;
   readonly maps: readonly GeneratedMap[];
   readonly callees: Callee[];
   readonly words: number;

@@ -70,7 +70,7 @@ export function drawFunctions(wanted: FunctionsWanted): GeneratedFunction[] {
     const state: State = {
       r,
       options,
-      ...{ type: wanted.type, maps: wanted.maps, callees, role, words: words[index]! },
+      ...{ type: wanted.type, maps: wanted.maps, callees, index, roles, role, words: words[index]!, recurses: false },
       reserved: wanted.type === 'raw' ? 0 : RESERVED_BYTES,
       tailCalls: wanted.tailCalls && (role === 'main' || role === 'sub'),
       locked: new Set(),
@@ -191,12 +191,15 @@ function statement(state: State): Statement {
     return r.oneIn(2) ? { do: 'acquire', bytes, dst: writable(state), ...at } : { do: 'release', bytes, src: readable(state), ...at };
   }
   if (choice < 89 && state.depth < 3) return branch(state);
-  if (choice < 92 && state.depth < 2 && state.loopFactor < 40) return loop(state);
-  if (choice < 96) return call(state) ?? alu(state);
+  if (choice < 92 && state.depth < 2 && state.loopFactor < 40) return r.oneIn(3) ? tangle(state) : loop(state);
+  if (choice < 96) return (state.options.verifiable !== true && r.oneIn(12) ? recursion(state) : call(state)) ?? alu(state);
   if (choice < 98 && state.depth === 0 && state.role !== 'loop' && state.role !== 'each' && r.oneIn(4))
     return { do: 'exitEarly', op: r.pick(CONDS), dst: readable(state), imm: edge(r) };
   // What the verifier would refuse; rarely, since nothing behind it runs.
-  if (choice === 99 && state.options.verifiable !== true && r.oneIn(6)) return wild(state);
+  if (choice === 99 && state.options.verifiable !== true) {
+    if (r.oneIn(6)) return wild(state);
+    if (r.oneIn(3)) return { do: 'dead', body: statements(state, 1 + r.below(3)) };
+  }
   return alu(state);
 }
 
@@ -264,6 +267,43 @@ function loop(state: State): Statement {
   state.depth--;
   state.locked.delete(counter);
   return { do: 'loop', counter, times, mayGoto: r.oneIn(6), body };
+}
+
+function tangle(state: State): Statement {
+  const { r } = state;
+  const counter = freePointer(state, true);
+  if (counter === undefined) return alu(state);
+  const times = 3 + r.below(8);
+  const count = 2 + r.below(4);
+  state.locked.add(counter);
+  state.depth++;
+  state.loopFactor *= times / count;
+  const blocks = Array.from({ length: count }, () => ({
+    body: statements(state, r.below(4)),
+    op: r.pick(CONDS),
+    width: r.pick([32, 64] as const),
+    dst: readable(state),
+    src: r.oneIn(2) ? undefined : readable(state),
+    imm: edge(r),
+    target: r.below(count + 1),
+  }));
+  state.loopFactor /= times / count;
+  state.depth--;
+  state.locked.delete(counter);
+  return { do: 'tangle', counter, times, blocks };
+}
+
+/** Functions that call each other in a circle: eight frames, and the ninth stops the program. Once a function, so that it comes to that soon. */
+function recursion(state: State): Statement | undefined {
+  const { r, role, roles } = state;
+  const hasContext = role === 'main' || role === 'sub';
+  if (state.recurses || state.loopFactor > 1 || !mayCall(state) || state.pointers.length > 0) return undefined;
+  const callee = r.below(state.index + 1);
+  if (roles[callee] !== 'leaf' && !(hasContext && (roles[callee] === 'main' || roles[callee] === 'sub'))) return undefined;
+  state.recurses = true;
+  state.changesPacket = true;
+  state.cost *= FRAMES;
+  return { do: 'call', callee, after: refills(r) };
 }
 
 function call(state: State): Statement | undefined {

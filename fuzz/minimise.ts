@@ -48,6 +48,15 @@ function* smallerBodies(body: readonly Statement[]): Generator<readonly Statemen
       for (const taken of smallerBodies(s.taken)) yield replace({ ...s, taken });
       for (const otherwise of smallerBodies(s.otherwise)) yield replace({ ...s, otherwise });
     }
+    if (s.do === 'tangle') {
+      for (const [i, block] of s.blocks.entries()) {
+        // Branches beyond the last block lead out.
+        yield replace({ ...s, blocks: s.blocks.filter((_, other) => other !== i) });
+        for (const inner of smallerBodies(block.body)) {
+          yield replace({ ...s, blocks: s.blocks.map((other, j) => (i === j ? { ...block, body: inner } : other)) });
+        }
+      }
+    }
     if (s.do === 'loop' && s.times > 1) yield replace({ ...s, times: 1 });
     if ('body' in s) for (const inner of smallerBodies(s.body)) yield replace({ ...s, body: inner });
     if ('miss' in s) for (const miss of smallerBodies(s.miss)) yield replace({ ...s, miss });

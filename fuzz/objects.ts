@@ -18,7 +18,7 @@ const KEY_SIZES = [1, 2, 4, 4, 4, 8, 8, 12, 16, 24];
 /** Those that the kernel iterates over. */
 const ITERABLE: readonly number[] = [MAP_TYPE.hash, MAP_TYPE.percpu_hash, MAP_TYPE.lru_hash, MAP_TYPE.lru_percpu_hash, ...ARRAYS];
 
-function drawMaps(r: Random, { verifiable }: GenerateOptions): GeneratedMap[] {
+function drawMaps(r: Random): GeneratedMap[] {
   const maps: GeneratedMap[] = [];
   const add = (type: keyof typeof MAP_TYPE, keySize: number, valueSize: number, maxEntries: number, flags = 0): void => {
     maps.push({ name: `${type}_${maps.length}`, type: MAP_TYPE[type], keySize, valueSize, maxEntries, flags });
@@ -31,7 +31,6 @@ function drawMaps(r: Random, { verifiable }: GenerateOptions): GeneratedMap[] {
     () => add('hash', r.pick(KEY_SIZES), r.pick(VALUE_SIZES), 1 + r.below(8), preallocated()),
     () => add('percpu_array', 4, r.pick(VALUE_SIZES), 1 + r.below(4)),
     () => add('percpu_hash', r.pick(KEY_SIZES), r.pick(VALUE_SIZES), 1 + r.below(6), preallocated()),
-    // Whom a full one evicts is not what the kernel would.
     () => add('lru_hash', r.pick(KEY_SIZES), r.pick(VALUE_SIZES), 1 + r.below(6)),
     () => add('lru_percpu_hash', r.pick(KEY_SIZES), r.pick(VALUE_SIZES), 1 + r.below(6)),
     () => add('lpm_trie', r.pick([5, 8, 8, 12, 20]), r.pick(VALUE_SIZES), 1 + r.below(8), MAP_FLAG.noPrealloc),
@@ -48,7 +47,7 @@ function drawMaps(r: Random, { verifiable }: GenerateOptions): GeneratedMap[] {
 
 /** The object of a seed; equal seeds and options give equal objects. */
 export function generateObject(seed: number, options: GenerateOptions = {}): GeneratedObject {
-  const maps = drawMaps(random(Math.floor(seed / GROUP) ^ 0x6d61_7073), options);
+  const maps = drawMaps(random(Math.floor(seed / GROUP) ^ 0x6d61_7073));
   const r = random(seed);
   const type = r.oneIn(4) ? 'sched_cls' : 'xdp';
   const arrays = maps.flatMap((map, index) => (map.type === MAP_TYPE.prog_array ? [index] : []));

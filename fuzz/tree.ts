@@ -99,6 +99,13 @@ export type Statement =
       readonly mayGoto: boolean;
       readonly body: readonly Statement[];
     }
+  /**
+   * Blocks, each with a branch to any of them at its end: loops that overlap, and are entered in their middle. `counter` counts from
+   * `times` down at the ends, and 0 leads out.
+   */
+  | { readonly do: 'tangle'; readonly counter: number; readonly times: number; readonly blocks: readonly TangleBlock[] }
+  /** What a jump skips: nothing comes here. */
+  | { readonly do: 'dead'; readonly body: readonly Statement[] }
   | ({ readonly do: 'call'; readonly callee: number } & Call)
   /** Through a handle in register `through`. */
   | ({ readonly do: 'callx'; readonly callee: number; readonly through: number } & Call)
@@ -169,6 +176,17 @@ export type Statement =
       readonly write: boolean;
       readonly via: number;
     };
+
+export interface TangleBlock {
+  readonly body: readonly Statement[];
+  readonly op: number;
+  readonly width: Width;
+  readonly dst: number;
+  readonly src: number | undefined;
+  readonly imm: number;
+  /** Number of a block; what there is not any more is the way out. */
+  readonly target: number;
+}
 
 /** How a function is called, which says what its arguments are. */
 export type Role =

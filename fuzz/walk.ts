@@ -4,6 +4,7 @@ import type { GeneratedFunction, GeneratedProgram, Statement } from './tree.ts';
 /** The statements inside one. */
 export function nested(s: Statement): readonly (readonly Statement[])[] {
   if (s.do === 'if') return [s.taken, s.otherwise];
+  if (s.do === 'tangle') return s.blocks.map(({ body }) => body);
   const bodies: (readonly Statement[])[] = [];
   if ('body' in s) bodies.push(s.body);
   if ('miss' in s) bodies.push(s.miss);
@@ -18,6 +19,7 @@ function withoutFunction(functions: readonly GeneratedFunction[], index: number)
   const renumbered = (body: readonly Statement[]): Statement[] => body.map(renumber);
   const renumber = (s: Statement): Statement => {
     if (s.do === 'if') return { ...s, taken: renumbered(s.taken), otherwise: renumbered(s.otherwise) };
+    if (s.do === 'tangle') return { ...s, blocks: s.blocks.map((block) => ({ ...block, body: renumbered(block.body) })) };
     if ('callee' in s && s.callee > index) return { ...s, callee: s.callee - 1 };
     return {
       ...s,
