@@ -148,8 +148,9 @@ class Assembler {
     this.#fill(RESERVED.key, this.#program.maps[map]!.keySize, 4, key);
   }
 
-  #mapAndKey(map: number): void {
-    this.#lddw(1, PSEUDO.map, map, 0);
+  #mapAndKey({ map, through }: { readonly map: number; readonly through: number | undefined }): void {
+    if (through === undefined) this.#lddw(1, PSEUDO.map, map, 0);
+    else this.#mov(1, through);
     this.#frameAddress(2, RESERVED.key);
   }
 
@@ -327,7 +328,7 @@ class Assembler {
         const end = this.#newLabel();
         this.#keyAndMap(s.map, s.key);
         if (s.cpu !== undefined) this.#operand(3, s.cpu);
-        this.#mapAndKey(s.map);
+        this.#mapAndKey(s);
         this.#call(s.cpu === undefined ? HELPER.lookup : HELPER.lookupPerCpu);
         if (s.checked) this.#add(KIND.branch, { op: COND.eq, size: 64, dst: 0, imm: 0, label: miss });
         this.#pointing(s, s.after);
@@ -350,13 +351,13 @@ class Assembler {
         this.#keyAndMap(s.map, s.key);
         this.#fill(RESERVED.argument, this.#program.maps[s.map]!.valueSize, 8, s.value);
         this.#operand(4, s.flags);
-        this.#mapAndKey(s.map);
+        this.#mapAndKey(s);
         this.#frameAddress(3, RESERVED.argument);
         this.#call(HELPER.update);
         return this.#refill(s.after);
       case 'delete':
         this.#keyAndMap(s.map, s.key);
-        this.#mapAndKey(s.map);
+        this.#mapAndKey(s);
         this.#call(HELPER.delete);
         return this.#refill(s.after);
       case 'push':

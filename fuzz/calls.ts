@@ -27,6 +27,8 @@ const KIND_OF: ReadonlyMap<number, Kind> = new Map<number, Kind>([
   ...[
     MAP_TYPE.hash, MAP_TYPE.array, MAP_TYPE.percpu_hash, MAP_TYPE.percpu_array, MAP_TYPE.lru_hash, MAP_TYPE.lru_percpu_hash,
     MAP_TYPE.lpm_trie,
+    MAP_TYPE.array_of_maps,
+    MAP_TYPE.hash_of_maps,
   ].map((type) => [type, 'keyed'] as const), // biome-ignore format: a table
   [MAP_TYPE.queue, 'queue'],
   [MAP_TYPE.stack, 'queue'],
@@ -61,20 +63,24 @@ function mapStatement(state: State, draw: Draw): Statement | undefined {
   const { r } = state;
   const able = state.maps.flatMap(({ type }, index) => (KIND_OF.get(type) === 'programs' || KIND_OF.get(type) === 'events' ? [] : [index]));
   if (able.length === 0) return undefined;
-  const map = r.pick(able);
+  const holders = state.pointers.filter((pointer) => pointer.kind === 'map');
+  const holder = holders.length > 0 && !r.oneIn(3) ? r.pick(holders) : undefined;
+  const map = holder?.map ?? r.pick(able);
+  const through = holder?.register;
   const shape = state.maps[map]!;
   const kind = KIND_OF.get(shape.type);
+  if (shape.inner !== undefined) return lookup(state, map, through, draw);
   if (kind === 'queue') return queue(state, map);
   if (kind === 'ring') return ring(state, map, draw);
   // What becomes of a value whose element goes away is for the kernel to say.
-  const isHeld = state.options.verifiable === true && state.pointers.some((pointer) => pointer.map !== undefined);
+  const isHeld = state.options.verifiable === true && state.pointers.some((pointer) => pointer.kind === 'value');
   const choice = r.below(8);
-  if (choice < 4) return lookup(state, map, shape, draw);
+  if (choice < 4) return lookup(state, map, through, draw);
   if (choice < 5 && shape.type === MAP_TYPE.array) return mapValue(state, map, shape, draw);
   if (choice < 7 && !isHeld) {
-    return { do: 'update', map, key: key(state, shape), value: values(state), flags: updateFlags(state), after: refills(r) };
+    return { do: 'update', map, through, key: key(state, shape), value: values(state), flags: updateFlags(state), after: refills(r) };
   }
-  return isHeld ? undefined : { do: 'delete', map, key: key(state, shape), after: refills(r) };
+  return isHeld ? undefined : { do: 'delete', map, through, key: key(state, shape), after: refills(r) };
 }
 
 /** Few different keys, so that they meet. */
@@ -107,16 +113,22 @@ function updateFlags(state: State): Operand {
   return r.pick<Operand>([{ imm: 3 }, { imm: 4 }, { imm: 0, hi: 1 }, { imm: -1, hi: -1 }, { imm: 8 }, { register: readable(state) }]);
 }
 
-function lookup(state: State, map: number, shape: GeneratedMap, draw: Draw): Statement | undefined {
+function lookup(state: State, map: number, through: number | undefined, draw: Draw): Statement | undefined {
   const { r } = state;
-  const pointer = freePointer(state, !r.oneIn(4));
+  const shape = state.maps[map]!;
+  const { inner } = shape;
+  const pointer = freePointer(state, inner !== undefined || !r.oneIn(4));
   if (pointer === undefined) return undefined;
   const isPerCpu = PER_CPU.includes(shape.type) && r.oneIn(3);
-  const at: Pointer = { register: pointer, bytes: shape.valueSize, alignment: 8, kind: 'value', map };
-  const checked = state.options.verifiable === true || !r.oneIn(60);
+  const at: Pointer =
+    inner === undefined
+      ? { register: pointer, bytes: shape.valueSize, alignment: 8, kind: 'value', map }
+      : { register: pointer, bytes: 0, alignment: 1, kind: 'map', map: inner };
+  const checked = state.options.verifiable === true || inner !== undefined || !r.oneIn(60);
   return {
     do: 'lookup',
     map,
+    through,
     key: key(state, shape),
     cpu: isPerCpu ? (state.options.verifiable === true ? { imm: 0 } : small(state, 2)) : undefined,
     checked,
@@ -452,7 +464,7 @@ function tailCall(state: State): Statement | undefined {
   const { r } = state;
   const map = state.tailCalls ? mapOf(state, 'programs') : undefined;
   // What was reserved must be given back, and the callee may move the packet.
-  if (map === undefined || state.pointers.some(({ kind }) => kind !== 'value' && kind !== 'frame')) return undefined;
+  if (map === undefined || state.pointers.some(({ kind }) => kind === 'packet' || kind === 'record')) return undefined;
   const { maxEntries } = state.maps[map]!;
   state.changesPacket = true;
   const index: Operand = r.oneIn(3)

@@ -5,7 +5,7 @@ import type { LoadOptions } from '../src/runtime/options.ts';
 import { ENGINES, type Outcome, type TestEngine } from '../test/support/engines.ts';
 import { mapBytes, OBJECT_ENGINES, type ObjectEngine, type ObjectRun, runObject, textOf } from '../test/support/object-engines.ts';
 import { assemble } from './assemble.ts';
-import { GROUP, programsOf } from './objects.ts';
+import { GROUP, mapsOf, programsOf } from './objects.ts';
 import type { GeneratedMap, GeneratedObject, GeneratedProgram } from './tree.ts';
 
 /** What R1 of bare programs points at. */
@@ -86,7 +86,7 @@ function load(
   options: LoadOptions = {},
 ): LoadedObject {
   return new LoadedObject(
-    { name: 'fuzz', programs, maps },
+    { name: 'fuzz', programs, maps: mapsOf(maps) },
     { engine, host, missingHelpers: 'stop', clock: 1_000_000_007n, random: 1, cpus: 2, ...options },
   );
 }

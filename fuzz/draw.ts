@@ -15,8 +15,8 @@ export interface Pointer {
   readonly bytes: number;
   /** What atomics and wide accesses may rely on. */
   readonly alignment: number;
-  readonly kind: 'value' | 'packet' | 'frame' | 'record';
-  /** Of values: the map. */
+  readonly kind: 'value' | 'packet' | 'frame' | 'record' | 'map';
+  /** Of values: the map. Of maps: one that is like it. */
   readonly map?: number;
 }
 

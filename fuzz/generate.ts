@@ -192,7 +192,7 @@ function statement(state: State): Statement {
   }
   if (choice < 89 && state.depth < 3) return branch(state);
   if (choice < 92 && state.depth < 2 && state.loopFactor < 40) return r.oneIn(3) ? tangle(state) : loop(state);
-  if (choice < 96) return (state.options.verifiable !== true && r.oneIn(12) ? recursion(state) : call(state)) ?? alu(state);
+  if (choice < 96) return (state.options.verifiable !== true && r.oneIn(20) ? recursion(state) : call(state)) ?? alu(state);
   if (choice < 98 && state.depth === 0 && state.role !== 'loop' && state.role !== 'each' && r.oneIn(4))
     return { do: 'exitEarly', op: r.pick(CONDS), dst: readable(state), imm: edge(r) };
   // What the verifier would refuse; rarely, since nothing behind it runs.

@@ -28,7 +28,9 @@ export interface KernelComparison {
 const PER_CPU: readonly number[] = [MAP_TYPE.percpu_array, MAP_TYPE.percpu_hash, MAP_TYPE.lru_percpu_hash];
 const QUEUES: readonly number[] = [MAP_TYPE.queue, MAP_TYPE.stack];
 /** Nothing to be seen from outside: what they hold is in the answers of helpers. */
-const OPAQUE: readonly number[] = [MAP_TYPE.ringbuf, MAP_TYPE.prog_array, MAP_TYPE.perf_event_array];
+const OPAQUE: readonly number[] = [
+  MAP_TYPE.ringbuf, MAP_TYPE.prog_array, MAP_TYPE.perf_event_array, MAP_TYPE.bloom_filter, MAP_TYPE.array_of_maps, MAP_TYPE.hash_of_maps,
+]; // biome-ignore format: a list
 /** Refusals whose reason is asked for; it takes a second load. */
 const MAX_REASONS = 500;
 const MAIN_TYPE = 3;
@@ -63,9 +65,11 @@ export function compareWithKernel(comparison: KernelComparison, object: Generate
   const opened: number[] = [];
   const fds: number[] = [];
   try {
-    for (const { type, keySize, valueSize, maxEntries, flags } of object.maps) {
-      fds.push(kernel.mapCreate(type, keySize, valueSize, maxEntries, flags));
-      opened.push(fds.at(-1)!);
+    for (const { type, keySize, valueSize, maxEntries, flags, inner, keys = [] } of object.maps) {
+      const fd = kernel.mapCreate(type, keySize, valueSize, maxEntries, flags, inner === undefined ? 0 : fds[inner]!);
+      fds.push(fd);
+      opened.push(fd);
+      for (const key of keys) kernel.mapUpdate(fd, word(key), word(fds[inner!]!));
     }
     const programs: number[] = [];
     for (const program of programsOf(object, 'p')) {

@@ -40,6 +40,13 @@ function drawMaps(r: Random): GeneratedMap[] {
     () => add('bloom_filter', 0, r.pick(VALUE_SIZES), 1 + r.below(8), MAP_FLAG.zeroSeed),
   ];
   for (let left = 2 + r.below(4); left > 0; left--) r.pick(drawers)();
+  const holdable = maps.flatMap(({ type }, index) => (type === MAP_TYPE.array || type === MAP_TYPE.hash ? [index] : []));
+  if (holdable.length > 0 && r.oneIn(3)) {
+    add(r.oneIn(2) ? 'array_of_maps' : 'hash_of_maps', 4, 4, 1 + r.below(4));
+    const outer = maps.pop()!;
+    const keys = Array.from({ length: outer.maxEntries }, (_, i) => i).filter(() => !r.oneIn(4));
+    maps.push({ ...outer, inner: r.pick(holdable), keys });
+  }
   if (r.oneIn(3)) add('perf_event_array', 4, 4, 2);
   if (r.oneIn(2)) add('prog_array', 4, 4, 1 + r.below(5));
   return maps;
@@ -79,6 +86,13 @@ function drawRun(r: Random, type: GeneratedProgram['type'], { verifiable }: Gene
   packet.set([0x88, 0xb5], 12);
   const cpu = verifiable !== true && r.oneIn(4) ? 1 : 0;
   return { packet, cpu, ctx: verifiable === true || type !== 'sched_cls' ? {} : { mark: r.next(), priority: edge(r) >>> 0 } };
+}
+
+/** The maps as `LoadedObject` takes them. */
+export function mapsOf(maps: readonly GeneratedMap[]): ObjectInput['maps'] {
+  return maps.map(({ inner, keys = [], ...map }) =>
+    inner === undefined ? map : { ...map, inner: maps[inner]!, elements: keys.map((index) => ({ index, name: maps[inner]!.name })) },
+  );
 }
 
 /** Linked, as `LoadedObject` takes it; `prefix` of the programs' names. Elements of program arrays are put in by `fillArrays`. */

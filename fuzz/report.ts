@@ -24,8 +24,13 @@ export function reportProgram(program: GeneratedProgram, fuel: number, differenc
   return `${comment(program.seed, difference)}\n-- fuel ${fuel}\n-- mem\n${toHex(MEMORY, ' ')}\n-- asm\n${text(program)}`;
 }
 
-function mapLine({ name, type, keySize, valueSize, maxEntries, flags }: GeneratedMap): string {
-  return `-- map ${name} ${mapTypeName(type)} ${keySize} ${valueSize} ${maxEntries}${flags === 0 ? '' : ` 0x${flags.toString(16)}`}`;
+function mapLine(
+  { name, type, keySize, valueSize, maxEntries, flags, inner, keys = [] }: GeneratedMap,
+  _: number,
+  all: readonly GeneratedMap[],
+): string {
+  const held = keys.map((key) => `\n-- element ${name} ${key} ${all[inner!]!.name}`).join('');
+  return `-- map ${name} ${mapTypeName(type)} ${keySize} ${valueSize} ${maxEntries}${flags === 0 ? '' : ` 0x${flags.toString(16)}`}${held}`;
 }
 
 function runLines({ packet, ctx = {}, cpu = 0 }: GeneratedRun): string {

@@ -114,6 +114,8 @@ export type Statement =
   | ({
       readonly do: 'lookup';
       readonly map: number;
+      /** A register that holds the map: `map` says what it is like. */
+      readonly through: number | undefined;
       readonly key: readonly Operand[];
       readonly cpu: Operand | undefined;
       readonly checked: boolean;
@@ -124,11 +126,12 @@ export type Statement =
   | ({
       readonly do: 'update';
       readonly map: number;
+      readonly through: number | undefined;
       readonly key: readonly Operand[];
       readonly value: readonly Operand[];
       readonly flags: Operand;
     } & Call)
-  | ({ readonly do: 'delete'; readonly map: number; readonly key: readonly Operand[] } & Call)
+  | ({ readonly do: 'delete'; readonly map: number; readonly through: number | undefined; readonly key: readonly Operand[] } & Call)
   | ({ readonly do: 'push'; readonly map: number; readonly value: readonly Operand[]; readonly flags: Operand } & Call)
   /** What was popped (or peeked at) goes to `into`. */
   | ({ readonly do: 'pop'; readonly map: number; readonly peek: boolean; readonly into: number } & Call)
@@ -224,6 +227,9 @@ export interface GeneratedMap {
   readonly valueSize: number;
   readonly maxEntries: number;
   readonly flags: number;
+  /** Of maps of maps: number of the map that its elements are, and their keys. */
+  readonly inner?: number;
+  readonly keys?: readonly number[];
 }
 
 export interface GeneratedProgram {

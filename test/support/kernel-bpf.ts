@@ -59,7 +59,8 @@ export interface MapCalls {
 
 export interface Kernel {
   readonly maps: MapCalls;
-  mapCreate(type: number, keySize: number, valueSize: number, maxEntries: number, flags?: number): number;
+  /** `inner`: of maps of maps, one that its elements are like. */
+  mapCreate(type: number, keySize: number, valueSize: number, maxEntries: number, flags?: number, inner?: number): number;
   mapUpdate(fd: number, key: Uint8Array, value: Uint8Array): void;
   mapLookup(fd: number, key: Uint8Array, valueSize: number): Uint8Array | undefined;
   mapKeys(fd: number, keySize: number): Uint8Array[];
@@ -126,9 +127,9 @@ export async function openKernel(): Promise<Kernel | string> {
 
   const kernel: Kernel = {
     maps,
-    mapCreate(type, keySize, valueSize, maxEntries, flags = 0) {
+    mapCreate(type, keySize, valueSize, maxEntries, flags = 0, inner = 0) {
       attr.fill(0);
-      [type, keySize, valueSize, maxEntries, flags].forEach((value, i) => {
+      [type, keySize, valueSize, maxEntries, flags, inner].forEach((value, i) => {
         view.setUint32(4 * i, value, true);
       });
       const fd = bpf(CMD.mapCreate);

@@ -3,7 +3,7 @@
 //   -- type xdp                               of all programs; default: raw, R1 = the packet, R2 = its length
 //   -- map NAME KIND KEY VALUE ENTRIES [FLAGS]  KIND as in BPF_MAP_TYPE_*, lower case; sizes in bytes
 //   -- program NAME                           assembly; the first one is run; `-- asm` is a program `main`
-//   -- element MAP INDEX PROGRAM              what a program array holds
+//   -- element MAP INDEX NAME                 the program that a program array holds there, or the map that a map of maps does
 //   -- run [cpu=NUMBER] [FIELD=NUMBER]...     a run over that packet (hex), its context's fields set; several follow each other
 //   -- result                                 R0 of the last run
 //   -- expect runs                            every run but the last: its R0, or its stop
@@ -14,6 +14,7 @@ import type { DataFile, Section } from '../../src/asm/data-file.ts';
 import { parse } from '../../src/asm/parse.ts';
 import { createProgram, type MapShape, type Program } from '../../src/program/program.ts';
 import { LoadedObject } from '../../src/runtime/object.ts';
+import type { MapInput } from '../../src/runtime/object-input.ts';
 import { MAP_TYPE, type MapTypeName } from '../../src/spec/map-types.ts';
 import { tryParseHex } from '../../src/util/bytes.ts';
 import { mapBytes, mapText, OBJECT_ENGINES, type ObjectEngine, type ObjectRun, runObject, textOf } from './object-engines.ts';
@@ -21,7 +22,7 @@ import { mapBytes, mapText, OBJECT_ENGINES, type ObjectEngine, type ObjectRun, r
 interface ObjectTest {
   readonly maps: readonly MapShape[];
   readonly programs: readonly Program[];
-  readonly elements: readonly { readonly map: string; readonly index: number; readonly program: string }[];
+  readonly elements: readonly { readonly map: string; readonly index: number; readonly name: string }[];
   readonly runs: readonly { readonly packet: Uint8Array; readonly ctx: Readonly<Record<string, number>>; readonly cpu: number }[];
 }
 
@@ -57,9 +58,8 @@ export function runObjectTest(data: DataFile, fuel: number, only: readonly strin
 
 function runOn({ engine, host }: ObjectEngine, { maps, programs, elements, runs }: ObjectTest, fuel: number) {
   const options = { engine, host, missingHelpers: 'stop', clock: 1_000_000_007n, random: 1, cpus: 2, fuel } as const;
-  const object = new LoadedObject({ name: 'test', programs, maps }, options);
+  const object = new LoadedObject({ name: 'test', programs, maps: withElements(maps, elements) }, options);
   try {
-    for (const { map, index, program } of elements) object.setProgram(object.maps[map]!, index, program);
     const ended = runs.map(({ packet, ctx, cpu }) =>
       runObject(object, programs[0]!.name, { packet, cpu, ...(Object.keys(ctx).length === 0 ? {} : { ctx }) }),
     );
@@ -67,6 +67,15 @@ function runOn({ engine, host }: ObjectEngine, { maps, programs, elements, runs 
   } finally {
     object.dispose();
   }
+}
+
+/** Maps of maps hold maps that are like the first one. */
+function withElements(maps: ObjectTest['maps'], elements: ObjectTest['elements']): MapInput[] {
+  return maps.map((map) => {
+    const own = elements.filter((element) => element.map === map.name);
+    const inner = maps.find(({ name }) => name === own[0]?.name);
+    return { ...map, elements: own, ...(inner === undefined ? {} : { inner }) };
+  });
 }
 
 function readTest(data: DataFile): ObjectTest {
@@ -92,8 +101,8 @@ function readTest(data: DataFile): ObjectTest {
     maps: [...all.values()],
     programs,
     elements: of('element').map(({ argument }) => {
-      const [map, index, program] = argument.split(/\s+/) as [string, string, string];
-      return { map, index: Number(index), program };
+      const [map, index, name] = argument.split(/\s+/) as [string, string, string];
+      return { map, index: Number(index), name };
     }),
     runs: runs.length === 0 ? [{ packet: data.memory, cpu: 0, ctx: {} }] : runs,
   };
