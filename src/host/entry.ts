@@ -278,6 +278,7 @@ export class NativeExecutable implements Executable {
     const layout = this.#options.batch;
     assert(layout !== undefined && first >= FLOOR && first + count * layout.stride <= end, 'descriptors inside the window');
     if (count === 0) return 0;
+    if (layout.legacy !== undefined) this.setPacket(0, 0, layout.legacy.network);
     const thunk = this.#thunks[depth] ?? this.#makeThunk(depth);
     const code = thunk.batch ?? this.#makeBatch(thunk);
     const { activation } = thunk;

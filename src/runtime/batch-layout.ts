@@ -4,7 +4,7 @@ import { KIND } from '../isa/code.ts';
 import { computeFacts } from '../program/facts.ts';
 import type { Program } from '../program/program.ts';
 import { readsUnwritten } from '../program/stack-use.ts';
-import type { ContextSpec } from '../spec/contexts.ts';
+import { type ContextSpec, networkOffset } from '../spec/contexts.ts';
 import { PLACE } from '../window/window.ts';
 import type { BatchCopy, BatchLayout } from './host.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
@@ -76,7 +76,8 @@ export function batchLayout(program: Program, spec: ContextSpec | undefined, tra
     store: [],
     result: DESCRIPTOR.r0,
   };
-  const legacy = program.code.kind.includes(KIND.packetLoad) ? { legacy: { pointer: DESCRIPTOR.data, length: DESCRIPTOR.length } } : {};
+  const places = { pointer: DESCRIPTOR.data, length: DESCRIPTOR.length, network: networkOffset(program.type) };
+  const legacy = program.code.kind.includes(KIND.packetLoad) ? { legacy: places } : {};
   if (program.type === 'raw') {
     return { ...always, ...legacy, stride: RAW_STRIDE, r1: { descriptor: DESCRIPTOR.data }, r2: DESCRIPTOR.length, load: [] };
   }

@@ -3,8 +3,14 @@
 /** Sum of the 16-bit words, an odd last byte padded with zero, folded to 32 bits with the carries added back. */
 export function partialSum(bytes: Uint8Array, seed: number): number {
   let sum = seed >>> 0;
-  for (let i = 0; i + 1 < bytes.length; i += 2) sum += bytes[i]! | (bytes[i + 1]! << 8);
-  if (bytes.length % 2 === 1) sum += bytes[bytes.length - 1]!;
+  let i = 0;
+  // 32 bits at a time: a sum of words that cancel out is then ~0 as the kernel's is, and its complement 0.
+  for (; i + 3 < bytes.length; i += 4) sum += (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16)) + bytes[i + 3]! * 2 ** 24;
+  if (i + 1 < bytes.length) {
+    sum += bytes[i]! | (bytes[i + 1]! << 8);
+    i += 2;
+  }
+  if (i < bytes.length) sum += bytes[i]!;
   return carry(sum);
 }
 

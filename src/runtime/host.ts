@@ -147,8 +147,8 @@ export interface BatchLayout {
   readonly store: readonly BatchCopy[];
   /** Descriptor offset of R0 (8 bytes), after the run. */
   readonly result: number;
-  /** Descriptor offsets of the packet's pointer and length (uint32) for the legacy packet loads. */
-  readonly legacy?: { readonly pointer: number; readonly length: number };
+  /** Descriptor offsets of the packet's pointer and length (uint32) for the legacy packet loads; bytes before its network header. */
+  readonly legacy?: { readonly pointer: number; readonly length: number; readonly network: number };
 }
 
 /** What a stopped run left behind. */

@@ -4,7 +4,7 @@ import { FIRST_HANDLE, type RunState } from '../interpreter/machine.ts';
 import { PacketBlock, type PacketSource } from '../pcap/block.ts';
 import { toEthernet } from '../pcap/link.ts';
 import type { Program } from '../program/program.ts';
-import { contextOf, seesLinkLayer, verdictOf } from '../spec/contexts.ts';
+import { contextOf, networkOffset, seesLinkLayer, verdictOf } from '../spec/contexts.ts';
 import { BpfError } from '../util/error.ts';
 import { orStopped } from '../util/stopped.ts';
 import { PLACE } from '../window/window.ts';
@@ -164,6 +164,7 @@ export class Runner {
       depth: 0,
       packet: packet.data,
       packetLength: packet.length,
+      packetNetwork: networkOffset(program.type),
       instructions: 0,
       ...(options.stopFlag === undefined ? {} : { stopFlag: options.stopFlag }),
       ...(options.trace === undefined ? {} : { trace: options.trace }),

@@ -512,7 +512,8 @@ export class SimulatedExecutable implements Executable {
     for (const span of layout.clear) this.#zero(span);
     for (const copy of layout.load) this.#copy(copy, descriptor + copy.descriptor, copy.window);
     if (legacy !== undefined) {
-      this.setPacket(view.getUint32(descriptor + legacy.pointer - FLOOR, true), view.getUint32(descriptor + legacy.length - FLOOR, true));
+      const [pointer, length] = [legacy.pointer, legacy.length].map((at) => view.getUint32(descriptor + at - FLOOR, true));
+      this.setPacket(pointer!, length!, legacy.network);
     }
     const r1 = typeof layout.r1 === 'number' ? layout.r1 : view.getUint32(descriptor + layout.r1.descriptor - FLOOR, true);
     const r2 = layout.r2 === undefined ? 0 : view.getUint32(descriptor + layout.r2 - FLOOR, true);

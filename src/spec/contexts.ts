@@ -157,3 +157,10 @@ const LINK_LAYER_TYPES: ReadonlySet<string> = new Set(['xdp', 'sched_cls', 'sche
 export function seesLinkLayer(programType: string): boolean {
   return LINK_LAYER_TYPES.has(programType);
 }
+
+const ETHERNET_BYTES = 14;
+
+/** Bytes from the start of the packet to its network header, as the legacy packet loads count; of other programs than those of skbs 0. */
+export function networkOffset(programType: string): number {
+  return contextOf(programType) === SK_BUFF && seesLinkLayer(programType) ? ETHERNET_BYTES : 0;
+}

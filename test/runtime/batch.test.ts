@@ -150,6 +150,14 @@ const PROGRAMS: Readonly<Record<string, { type: string; text: string; loop: 'nat
       r0 += r2
       exit`,
   },
+  'a classifier loads from its network header': {
+    type: 'sched_cls',
+    loop: 'native',
+    text: `
+      r6 = r1
+      r0 = *(u16 *)skb[-1048576]
+      exit`,
+  },
   'the socket of an skb': {
     type: 'sched_cls',
     loop: 'javascript',
