@@ -47,31 +47,43 @@ function drop(caller: Caller, home: Home, at: number): void {
   home.window.free(at, object.bytes);
 }
 
-const word = (home: Home, at: number): number => Number(home.window.u64(at) & 0xffff_ffffn);
-const setWord = (home: Home, at: number, value: number): void => home.window.setU64(at, BigInt(value));
+/** Heads and nodes lie in the program's memory: their neighbours may be anything. */
+function checkPlace(caller: Caller, at: number): void {
+  if (!caller.window.has(at, 8)) caller.stop('helper', `a list or tree is damaged: it leads to 0x${at.toString(16)}`);
+}
+
+function word(caller: Caller, at: number): number {
+  checkPlace(caller, at);
+  return Number(caller.window.u64(at) & 0xffff_ffffn);
+}
+
+function setWord(caller: Caller, at: number, value: number): void {
+  checkPlace(caller, at);
+  caller.window.setU64(at, BigInt(value));
+}
 
 /** A head of zeros is an empty list. */
-function settle(home: Home, head: number): void {
-  if (word(home, head + NODE.next) !== 0) return;
-  setWord(home, head + NODE.next, head);
-  setWord(home, head + NODE.previous, head);
+function settle(caller: Caller, head: number): void {
+  if (word(caller, head + NODE.next) !== 0) return;
+  setWord(caller, head + NODE.next, head);
+  setWord(caller, head + NODE.previous, head);
 }
 
-function link(home: Home, head: number, node: number, before: number): void {
-  const previous = word(home, before + NODE.previous);
-  setWord(home, node + NODE.next, before);
-  setWord(home, node + NODE.previous, previous);
-  setWord(home, node + NODE.owner, head);
-  setWord(home, previous + NODE.next, node);
-  setWord(home, before + NODE.previous, node);
+function link(caller: Caller, head: number, node: number, before: number): void {
+  const previous = word(caller, before + NODE.previous);
+  setWord(caller, node + NODE.next, before);
+  setWord(caller, node + NODE.previous, previous);
+  setWord(caller, node + NODE.owner, head);
+  setWord(caller, previous + NODE.next, node);
+  setWord(caller, before + NODE.previous, node);
 }
 
-function unlink(home: Home, node: number): void {
-  const next = word(home, node + NODE.next);
-  const previous = word(home, node + NODE.previous);
-  setWord(home, previous + NODE.next, next);
-  setWord(home, next + NODE.previous, previous);
-  home.window.zero(node, NODE_BYTES);
+function unlink(caller: Caller, node: number): void {
+  const next = word(caller, node + NODE.next);
+  const previous = word(caller, node + NODE.previous);
+  setWord(caller, previous + NODE.next, next);
+  setWord(caller, next + NODE.previous, previous);
+  caller.window.zero(node, NODE_BYTES);
 }
 
 /** A node that is in a container already is refused, and the program's reference to its object dropped. */
@@ -88,9 +100,9 @@ function push(front: boolean): Implementation {
   return (caller, home) => {
     const head = caller.pointer(1, HEAD_BYTES, true);
     const node = caller.pointer(2, NODE_BYTES, true);
-    settle(home, head);
-    if (word(home, node + NODE.owner) !== 0) return refused(caller, home, node);
-    link(home, head, node, front ? word(home, head + NODE.next) : head);
+    settle(caller, head);
+    if (word(caller, node + NODE.owner) !== 0) return refused(caller, home, node);
+    link(caller, head, node, front ? word(caller, head + NODE.next) : head);
     return 0;
   };
 }
@@ -98,10 +110,10 @@ function push(front: boolean): Implementation {
 function pop(front: boolean): Implementation {
   return (caller, home) => {
     const head = caller.pointer(1, HEAD_BYTES, true);
-    settle(home, head);
-    const node = word(home, head + (front ? NODE.next : NODE.previous));
+    settle(caller, head);
+    const node = word(caller, head + (front ? NODE.next : NODE.previous));
     if (node === head) return 0;
-    unlink(home, node);
+    unlink(caller, node);
     return node;
   };
 }
@@ -111,25 +123,25 @@ function add(caller: Caller, home: Home): number {
   const root = caller.pointer(1, HEAD_BYTES, true);
   const node = caller.pointer(2, NODE_BYTES, true);
   const less = caller.registers[3]!;
-  settle(home, root);
-  if (word(home, node + NODE.owner) !== 0) return refused(caller, home, node);
-  let at = word(home, root + NODE.next);
-  while (at !== root && caller.callback(less, BigInt(node), BigInt(at), 0n, 0n, 0n) === 0n) at = word(home, at + NODE.next);
-  link(home, root, node, at);
+  settle(caller, root);
+  if (word(caller, node + NODE.owner) !== 0) return refused(caller, home, node);
+  let at = word(caller, root + NODE.next);
+  while (at !== root && caller.callback(less, BigInt(node), BigInt(at), 0n, 0n, 0n) === 0n) at = word(caller, at + NODE.next);
+  link(caller, root, node, at);
   return 0;
 }
 
 function remove(caller: Caller, home: Home): number {
   const root = caller.pointer(1, HEAD_BYTES, true);
   const node = caller.pointer(2, NODE_BYTES, true);
-  if (word(home, node + NODE.owner) !== root) return 0;
-  unlink(home, node);
+  if (word(caller, node + NODE.owner) !== root) return 0;
+  unlink(caller, node);
   return node;
 }
 
 function first(caller: Caller, home: Home): number {
   const root = caller.pointer(1, HEAD_BYTES, true);
-  const node = word(home, root + NODE.next);
+  const node = word(caller, root + NODE.next);
   return node === root ? 0 : node;
 }
 

@@ -54,3 +54,11 @@ everywhere('a list gives its nodes from the end that is asked for', (options) =>
 everywhere('a tree gives its nodes in order', (options) => {
   assert.equal(order(options, [5, 2, 9, 2, 7], 'bpf_rbtree_add_impl', ['bpf_rbtree_first', 'bpf_rbtree_remove']), 22579n);
 });
+
+everywhere('a head that leads out of the window stops the program', (options) => {
+  const { bytes } = parse('r1 = map[0][0] + 0\nr2 = 0xfffffff0 ll\n*(u64 *)(r1 + 0) = r2\n*(u64 *)(r1 + 8) = r2\ncall kfunc[0]\nexit');
+  const kfuncs = ['bpf_list_pop_front'];
+  const program = createProgram({ name: 'main', type: 'sched_cls', bytes, maps: [MAP], kfuncs });
+  using object = new LoadedObject({ name: 'test', programs: [program], maps: [MAP], btf: BTF }, options);
+  assert.throws(() => run(object), /a list or tree is damaged: it leads to 0xffff/);
+});
