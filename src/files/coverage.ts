@@ -1,7 +1,8 @@
 // Coverage in files: written, added to what is there, gathered from a whole test suite by an environment variable.
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isMainThread, threadId } from 'node:worker_threads';
+import { setImmediate, setTimeout } from 'node:timers';
+import { threadId } from 'node:worker_threads';
 import { type Lcov, mergeLcov, parseLcov, printLcov } from '../lcov/lcov.ts';
 import { Coverage, plainName } from '../runtime/coverage.ts';
 import { findSource } from './sources.ts';
@@ -27,25 +28,52 @@ export function existingCounts(path: string): Lcov {
 export function writeCoverage(coverage: Coverage, path: string): void {
   const counts = existingCounts(path);
   mergeLcov(counts, countsWithPaths(coverage));
-  // Whoever reads the file meanwhile finds a whole one.
+  replaceFile(path, printLcov(counts));
+}
+
+/** Whoever reads the file meanwhile finds a whole one. */
+function replaceFile(path: string, text: string): void {
   const temporary = `${path}.${process.pid}.part`;
-  writeFileSync(temporary, printLcov(counts));
+  writeFileSync(temporary, text);
   renameSync(temporary, path);
 }
 
+/** As part of the time that running takes: what keeping the file up to date may take. */
+const WRITING_SHARE = 1 / 5;
+
 let gathered: Coverage | undefined;
 
-/** What the environment variable asks for: all objects of this thread count in it, and its file is written when the thread ends. */
+/**
+ * What the environment variable asks for: all objects of this thread count in it. Its file is written when the thread ends, and whenever
+ * it comes to rest after a run: test runners terminate their workers.
+ */
 export function gatheredCoverage(): Coverage | undefined {
   const folder = process.env[COVERAGE_VARIABLE];
   if (folder === undefined || folder === '') return undefined;
   if (gathered === undefined) {
-    const coverage = new Coverage({ strict: false });
-    gathered = coverage;
-    const name = `${process.pid}${isMainThread ? '' : `-${threadId}`}.info`;
-    process.on('exit', () => {
-      if (coverage.counts().size > 0) writeCoverage(coverage, join(folder, name));
-    });
+    gathered = new Coverage({ strict: false });
+    keepWritten(gathered, join(folder, `${process.pid}-${threadId}-${Date.now().toString(36)}.info`));
   }
   return gathered;
+}
+
+function keepWritten(coverage: Coverage, path: string): void {
+  let isDue = false;
+  let pauseMs = 0;
+  const write = (): void => {
+    isDue = false;
+    const started = performance.now();
+    const counts = countsWithPaths(coverage);
+    mkdirSync(dirname(path), { recursive: true });
+    if (counts.size > 0) replaceFile(path, printLcov(counts));
+    pauseMs = (performance.now() - started) / WRITING_SHARE;
+  };
+  coverage.onRun = () => {
+    if (isDue) return;
+    isDue = true;
+    if (pauseMs === 0) setImmediate(write);
+    else setTimeout(write, pauseMs).unref();
+  };
+  // Objects that were never run count too.
+  process.on('exit', write);
 }

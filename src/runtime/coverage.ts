@@ -19,6 +19,8 @@ export class Coverage {
   readonly #covered = new Map<string, Covered[]>();
   readonly #counters = new WeakMap<Program, Counters>();
   readonly #isStrict: boolean;
+  /** Told after each run that has counted. */
+  onRun: (() => void) | undefined;
 
   /** `strict: false`: objects without lines of source are left out instead of refused. */
   constructor(options: { readonly strict?: boolean } = {}) {

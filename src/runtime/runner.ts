@@ -285,6 +285,7 @@ export class Runner {
       return this.#afterException(error, request);
     } finally {
       this.#home.sent = this.#home.events.take(this.#home.cpu);
+      this.#options.coverage?.onRun?.();
     }
   }
 

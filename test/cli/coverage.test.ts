@@ -42,19 +42,25 @@ test('--coverage adds to the file, also where the program stops; bpfjit coverage
   assert.deepEqual(Object.keys(JSON.parse(low.stdout) as object), ['files', 'total']);
 });
 
-test('BPFJIT_COVERAGE: each process leaves a file, which add up', () => {
+test('BPFJIT_COVERAGE: each process and each Worker leaves a file, which add up, also where it is terminated', () => {
   const into = join(folder, 'suite');
   const script = join(folder, 'suite.mjs');
   writeFileSync(
     script,
-    `import { load } from ${JSON.stringify(join(root, 'dist/src/node.js'))};
+    `import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+    import { load } from ${JSON.stringify(join(root, 'dist/src/node.js'))};
     const object = await load(${JSON.stringify(object)});
     object.programs.branches.run({ packet: new Uint8Array(64) });
     const raw = await load(new Uint8Array([0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0]));
-    raw.programs.main.run();`,
+    raw.programs.main.run();
+    if (!isMainThread) setTimeout(() => parentPort.postMessage('ran'), 5), setInterval(() => {}, 1e6);
+    else {
+      const worker = new Worker(new URL(import.meta.url));
+      worker.once('message', () => worker.terminate());
+    }`,
   );
   for (let i = 0; i < 2; i++) assert.equal(spawned([script], { BPFJIT_COVERAGE: into }).stderr, '');
-  assert.equal(readdirSync(into).length, 2);
+  assert.equal(readdirSync(into).length, 4);
   const { stdout } = spawned([main, 'coverage', into, '-o', '-']);
-  assert.match(stdout, /^FNDA:2,branches$/m);
+  assert.match(stdout, /^FNDA:4,branches$/m);
 });
