@@ -1,11 +1,13 @@
 // Every helper and kernel function that the runtime has, one line a family.
 import { DYNPTR_HELPERS, DYNPTR_KFUNCS } from './dynptrs.ts';
 import { COMMON_HELPERS, type Implementation } from './helpers.ts';
+import { KERNEL_HELPERS, KERNEL_KFUNCS } from './helpers-kernel.ts';
 import { MAP_HELPERS } from './helpers-maps.ts';
 import { PACKET_HELPERS } from './helpers-packet.ts';
 import { OBJECT_HELPERS, OBJECT_KFUNCS } from './kernel-objects.ts';
 import { PLAIN_KFUNCS } from './kfuncs.ts';
 import { NETWORK_HELPERS } from './network.ts';
+import { PER_CPU_HELPERS, PER_CPU_KFUNCS } from './per-cpu.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
 import { SHAPE_HELPERS } from './skb-shape.ts';
 import { SYNCOOKIE_HELPERS } from './syncookies.ts';
@@ -14,6 +16,8 @@ import { TUNNEL_HELPERS } from './tunnels.ts';
 
 export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
   ...COMMON_HELPERS,
+  ...KERNEL_HELPERS,
+  ...PER_CPU_HELPERS,
   ...PACKET_HELPERS,
   ...SHAPE_HELPERS,
   ...MAP_HELPERS,
@@ -27,6 +31,8 @@ export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
 
 export const ALL_KFUNCS: Readonly<Record<string, Implementation>> = {
   ...PLAIN_KFUNCS,
+  ...KERNEL_KFUNCS,
+  ...PER_CPU_KFUNCS,
   ...DYNPTR_KFUNCS,
   ...OBJECT_KFUNCS,
 };

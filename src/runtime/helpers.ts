@@ -46,7 +46,7 @@ function badAddress(caller: Caller, ofKernel: boolean): number {
 }
 
 /** bpf_probe_read_*: a pointer into the window's live memory gives its bytes, anything else a negative errno and zeros. [DESIGN 2.1] */
-function probeRead(caller: Caller, home: Home, ofKernel = false): number {
+export function probeRead(caller: Caller, home: Home, ofKernel = false): number {
   const size = u32(caller, 2);
   const out = bytesAt(caller, 1, size, true);
   const source = caller.registers[3]!;
@@ -81,7 +81,7 @@ function probeReadString(caller: Caller, home: Home, ofKernel = false): number {
 }
 
 /** The text of a format whose arguments come from registers, or a negative errno. */
-function printFrom(caller: Caller, format: Uint8Array, values: readonly bigint[]): string | number {
+export function printFrom(caller: Caller, format: Uint8Array, values: readonly bigint[]): string | number {
   const end = format.indexOf(0);
   let index = 0;
   return formatText(caller.window, end < 0 ? format : format.subarray(0, end), () => values[index++]);
@@ -94,7 +94,7 @@ function trace(home: Home, text: string | number): number {
 }
 
 /** 64-bit words at argument `argument`, `bytes` long. */
-function words(caller: Caller, argument: number, bytes: number): bigint[] {
+export function words(caller: Caller, argument: number, bytes: number): bigint[] {
   if (bytes % 8 !== 0 || bytes > 96) return [];
   const pointer = caller.pointer(argument, bytes, false);
   return Array.from({ length: bytes / 8 }, (_, i) => caller.window.u64(pointer + 8 * i));
@@ -179,9 +179,6 @@ function compareStrings(caller: Caller): number {
   return 0;
 }
 
-/** Pid and user of the "current task" of every run. */
-const CURRENT = { pid: 1, tgid: 1, uid: 0, gid: 0, comm: 'bpfjit' } as const;
-
 /** Helpers by id. */
 export const COMMON_HELPERS: Readonly<Record<number, Implementation>> = {
   4: (caller, home) => probeRead(caller, home),
@@ -192,18 +189,8 @@ export const COMMON_HELPERS: Readonly<Record<number, Implementation>> = {
   },
   7: (_, home) => home.random(),
   8: (_, home) => home.cpu,
-  14: () => (BigInt(CURRENT.tgid) << 32n) | BigInt(CURRENT.pid),
-  15: () => (BigInt(CURRENT.gid) << 32n) | BigInt(CURRENT.uid),
-  16: (caller) => {
-    const out = bytesAt(caller, 1, u32(caller, 2), true);
-    out.fill(0);
-    out.set(new TextEncoder().encode(CURRENT.comm).subarray(0, Math.max(0, out.length - 1)));
-    return 0;
-  },
-  35: () => 0,
   42: () => 0,
   45: (caller, home) => probeReadString(caller, home),
-  80: () => 1,
   93: () => 0,
   94: () => 0,
   105: (caller) => parseNumber(caller, true),

@@ -9,9 +9,11 @@ import { ContextTargets } from './context-targets.ts';
 import type { Coverage } from './coverage.ts';
 import { Events, type ProgramEvent } from './events.ts';
 import { KernelObjects } from './kernel-objects.ts';
+import { type KernelInput, KernelState } from './kernel-state.ts';
 import type { BpfMap, MapHome } from './maps.ts';
 import { Network, type Route, type Socket } from './network.ts';
 import { PacketArea } from './packet.ts';
+import { PerCpuBlocks } from './per-cpu.ts';
 import { Routines } from './routines.ts';
 import { Timers } from './timers.ts';
 import type { Tunnel } from './tunnels.ts';
@@ -84,6 +86,7 @@ export interface HomeOptions {
   readonly random: () => number;
   readonly routes?: readonly Route[] | undefined;
   readonly sockets?: readonly Socket[] | undefined;
+  readonly kernel?: KernelInput | undefined;
 }
 
 export class Home implements MapHome {
@@ -95,8 +98,12 @@ export class Home implements MapHome {
   readonly timers: Timers = new Timers();
   readonly network: Network;
   readonly objects: KernelObjects = new KernelObjects();
+  readonly perCpu: PerCpuBlocks = new PerCpuBlocks();
+  readonly kernel: KernelState;
   /** Types of the loaded object. */
   btf: Btf | undefined;
+  /** Those of the kernel that CO-RE was resolved against; undefined: the object's own. */
+  kernelBtf: Btf | undefined;
   readonly cpus: number;
   readonly clock: Clock;
   readonly random: () => number;
@@ -129,6 +136,7 @@ export class Home implements MapHome {
     this.targets = new ContextTargets(window, this.regions, this.packet);
     this.network = new Network(window, this.regions, options.routes ?? [], options.sockets ?? []);
     this.events = new Events(window, this.maps);
+    this.kernel = new KernelState(this, options.kernel ?? {});
     this.cpus = options.cpus;
     this.clock = options.clock;
     this.random = options.random;

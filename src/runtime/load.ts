@@ -70,7 +70,7 @@ export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions =
     .map((map) => mapInput(spec, map))
     // What was not asked for cannot be reached: its slots stay empty.
     .map((map) => (map.elements === undefined ? map : { ...map, elements: map.elements.filter(isThere(spec, only)) }));
-  const object = new LoadedObject({ name: spec.path, programs, refused, optional, maps, btf: spec.btf }, options);
+  const object = new LoadedObject({ name: spec.path, programs, refused, optional, maps, btf: spec.btf, kernelBtf: btf }, options);
   for (const name of only ?? []) {
     const error = object.refused[name];
     if (error === undefined) continue;

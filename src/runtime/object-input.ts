@@ -45,4 +45,6 @@ export interface ObjectInput {
   readonly maps: readonly MapInput[];
   /** Types that the programs name by id. */
   readonly btf?: Btf | undefined;
+  /** The kernel's, where CO-RE was resolved against others than these. */
+  readonly kernelBtf?: Btf | undefined;
 }

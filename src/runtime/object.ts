@@ -63,9 +63,11 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
       clock: this.clock,
       routes: options.routes,
       sockets: options.sockets,
+      kernel: options.kernel,
       random: typeof random === 'function' ? random : seededRandom(random ?? 1),
     });
     this.home.btf = input.btf;
+    this.home.kernelBtf = input.kernelBtf;
     this.home.events.unread = options.unread ?? false;
     this.home.events.perfBufferBytes = options.perfBufferBytes ?? Number.POSITIVE_INFINITY;
     this.home.coverage = options.coverage;

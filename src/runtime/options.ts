@@ -8,6 +8,7 @@ import type { EngineName } from './engine-names.ts';
 import type { ProgramEvent } from './events.ts';
 import type { EmbedderHelper, Redirect } from './home.ts';
 import type { Host } from './host.ts';
+import type { KernelInput, RecordedCall } from './kernel-state.ts';
 import type { MapSnapshot } from './maps.ts';
 import type { Route, Socket } from './network.ts';
 import type { Tunnel } from './tunnels.ts';
@@ -35,6 +36,8 @@ export interface LoadOptions<T extends ObjectTypes = AnyObject> {
   readonly kfuncs?: Readonly<Record<string, EmbedderHelper>>;
   /** Calls of helpers that nobody supplies: refuse the program (default), or stop it when it comes to one. */
   readonly missingHelpers?: 'refuse' | 'stop';
+  /** What programs find of the kernel around them, unless the run says otherwise. */
+  readonly kernel?: KernelInput;
   /** False: accesses to the context that the kernel would refuse are let through. */
   readonly contextChecks?: boolean;
   /**
@@ -74,6 +77,8 @@ export interface RunOptions<P extends ProgramTypes = AnyProgram> {
   /** The run stops soon after element 0 becomes other than 0: `stopFlagOf` makes it from an AbortSignal of another thread. */
   readonly stopFlag?: Int32Array;
   readonly cpu?: number;
+  /** What the program finds of the kernel around it: each field comes before that of `LoadOptions.kernel`. */
+  readonly kernel?: KernelInput;
   /** Interpreter only: sees each instruction before it runs. */
   readonly trace?: TraceHook;
   /** Interpreter only: counts executed instructions, callbacks and tail-called programs included. */
@@ -110,6 +115,12 @@ export interface RunResult<P extends ProgramTypes = AnyProgram> {
   readonly events: readonly ProgramEvent[];
   /** Lines of bpf_trace_printk. */
   readonly trace: readonly string[];
+  /** What it asked the kernel to do, and nobody did: signals, socket options, return values to be overridden ... */
+  readonly recorded: readonly RecordedCall[];
+  /** What an iterator wrote with bpf_seq_printf and bpf_seq_write. */
+  readonly output: Uint8Array | undefined;
+  /** What bpf_set_retval left for the hook to return, or the run was given. */
+  readonly retval: number;
   readonly engine: string;
   /** Slots charged. */
   readonly fuelUsed: number;

@@ -209,8 +209,12 @@ export class PacketArea {
     return this.window.read(this.meta, this.data - this.meta);
   }
 
+  get contextBytes(): number {
+    return this.spec?.bytes ?? this.#contextBytes;
+  }
+
   readContextBytes(): Uint8Array<ArrayBuffer> {
-    return this.window.read(PLACE.context, this.spec?.bytes ?? this.#contextBytes);
+    return this.window.read(PLACE.context, this.contextBytes);
   }
 
   /** The fields by name; 8-byte ones are bigints. */

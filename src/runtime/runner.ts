@@ -137,6 +137,9 @@ export class Runner {
       tunnel: home.tunnel,
       events: home.sent,
       trace: home.trace,
+      recorded: home.kernel.recorded,
+      output: home.kernel.output,
+      retval: home.kernel.retval,
       engine: engine.name,
       fuelUsed: limit === Number.POSITIVE_INFINITY ? 0 : limit - state.fuel,
       instructions: options.countInstructions === true && engine.name === 'interpreter' ? state.instructions : undefined,
@@ -153,6 +156,7 @@ export class Runner {
     this.#timersSpoke = false;
     home.redirect = undefined;
     home.tunnel = undefined;
+    home.kernel.begin(options.kernel);
     home.events.read(home.cpu);
     const { r1, r2 } = placeInput(home, program, options);
     window.zero(PLACE.stackBottom, PLACE.stackTop - PLACE.stackBottom);
@@ -250,6 +254,7 @@ export class Runner {
     const layout = batchLayout(program, contextOf(program.type), { given: ctx ?? {}, replaced, hasTime: options.clock === 'capture' });
     if (layout === undefined) return undefined;
     home.cpu = count(options.cpu ?? 0, 'cpu', 0, home.cpus - 1);
+    home.kernel.begin(options.kernel);
     home.programType = program.type;
     placeInput(home, program, ctx === undefined ? {} : { ctx });
     const fuel = this.#fuel(options.fuel);
