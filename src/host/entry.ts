@@ -3,7 +3,7 @@
 import { ACTIVATION, STOP } from '../jit/activation.ts';
 import type { Executable, ExecutableOptions, RunPlaces, Span, StopState } from '../runtime/host.ts';
 import { assert, BpfError } from '../util/error.ts';
-import { FLOOR, FRAME_BYTES } from '../window/window.ts';
+import { FLOOR } from '../window/window.ts';
 import type { Room } from './code-space.ts';
 import { type Activation, type NativeWindow, place, setAddress } from './host.ts';
 import { type EntryOptions, FAULT_WORDS, FUEL_SLICE, HOST_FIELD } from './stubs.ts';
@@ -237,14 +237,14 @@ export class NativeExecutable implements Executable {
     activation.owner = undefined;
   }
 
-  call(args: readonly bigint[], continues: boolean): number {
+  call(args: readonly bigint[], frame?: number): number {
     const { host, base } = this.window;
     const { depth } = host;
     const thunk = this.#thunks[depth] ?? this.#makeThunk(depth);
     const { activation, places } = thunk;
     const { words, longs } = activation;
-    const outer = continues ? host.activation(depth - 1) : undefined;
-    if (outer === undefined) {
+    const outer = frame === undefined ? undefined : host.activation(depth - 1);
+    if (outer === undefined || frame === undefined) {
       if (activation.owner !== this) this.#prepare(activation, places);
       if (this.#timeoutMs !== 0) this.#setDeadline(activation);
       setAddress(words, H.frame, base + places.stackTop);
@@ -252,7 +252,7 @@ export class NativeExecutable implements Executable {
     } else {
       for (const field of INHERITED) longs[field / 8] = outer.longs[field / 8]!;
       setFuel(words, fuelOf(outer.words));
-      longs[H.frame / 8] = outer.longs[H.frame / 8]! - BigInt(FRAME_BYTES);
+      setAddress(words, H.frame, base + frame);
       longs[A.tailFrame / 8] = 0n;
       activation.owner = undefined;
     }

@@ -21,8 +21,19 @@ export interface Links {
   kfunc(name: string): Callee | undefined;
   /** The program in slot `index` of the program array at `map`; undefined: the slot is empty, or it is no program array. */
   tailTarget(map: bigint, index: number): Interpreter | undefined;
+  /** What an error asks for that left a program: a function of it to be called, whose result is the program's; undefined: it is no exception. */
+  exception?(error: unknown): ThrownException | undefined;
   /** What a pointer points at, in words: `packet + 14`. Of the stack the interpreter knows itself. */
   meaning?(pointer: number): string | undefined;
+}
+
+/** Of bpf_throw. */
+export interface ThrownException {
+  /** The program that threw. */
+  readonly interpreter: Interpreter;
+  /** Of its callback; undefined: the cookie is the result. */
+  readonly handle: bigint | undefined;
+  readonly cookie: bigint;
 }
 
 export interface InterpreterOptions {
@@ -960,13 +971,25 @@ export class Interpreter implements Caller {
           state.tailStacks = state.tailCalls;
           state.depth = 0;
         }
-        this.registers[0] = target.run(state, r1, 0n);
+        this.registers[0] = returns ? this.#result(target, state, r1) : target.run(state, r1, 0n);
       });
     } finally {
       state.depth = depth;
       state.tailStack = tailStack;
     }
     return true;
+  }
+
+  /** R0 of a program that returns to a function here, also where it throws. */
+  #result(target: Interpreter, state: RunState, r1: bigint): bigint {
+    try {
+      return target.run(state, r1, 0n);
+    } catch (error) {
+      const thrown = this.#links.exception?.(error);
+      if (thrown === undefined) throw error;
+      const { interpreter, handle, cookie } = thrown;
+      return handle === undefined ? cookie : interpreter.callFunction(state, handle, cookie, 0n, 0n, 0n, 0n);
+    }
   }
 
   /** Verifiers refuse what may not be aligned; machines fault, or are not atomic. [kernel check_ptr_alignment] */

@@ -182,10 +182,10 @@ export interface Executable {
   /** Runs once; the STOP reason, 0 when the program came to its exit. */
   run(r1: number, r2: number): number;
   /**
-   * Calls the entry as a function of five arguments. `continues`: inside a `jsFunction` of a run of this window, whose fuel, limits, tail
-   * calls and packet it shares, in the frame below its caller's; else a run of its own.
+   * Calls the entry as a function of five arguments. With `frame`, which is to be its R10, it belongs to the run whose `jsFunction` is
+   * under way, and shares its fuel, limits, tail calls and packet; else it is a run of its own.
    */
-  call(args: readonly bigint[], continues: boolean): number;
+  call(args: readonly bigint[], frame?: number): number;
   /** R0 of the last run that came to its exit, as two halves and whole. */
   readonly r0Low: number;
   readonly r0High: number;

@@ -1,12 +1,13 @@
 // The engine that interprets: the reference, and the only one that sees an access beyond a region's end.
 import { Interpreter, type Links } from '../interpreter/interpret.ts';
-import type { Callee, RunState } from '../interpreter/machine.ts';
+import { type Callee, FIRST_HANDLE, type RunState } from '../interpreter/machine.ts';
 import type { Program } from '../program/program.ts';
 import { assert } from '../util/error.ts';
 import { clearTailStacks } from '../window/window.ts';
 import type { Engine, EngineObject, Runnable } from './engine.ts';
 import { enterRoutine } from './enter-routine.ts';
 import type { Home } from './home.ts';
+import { ProgramException } from './kfuncs.ts';
 import { meaningOf } from './meanings.ts';
 import { ROUTINE_HELPERS, routineEntry } from './routines.ts';
 
@@ -29,7 +30,7 @@ export const interpreter: Engine = {
           program,
           window,
           regions,
-          links: linksOf(program, home, callees, tailTarget),
+          links: linksOf(program, home, callees, { tailTarget, exception }),
           routines: routines.interpreter,
           counters: home.coverage?.countersOf(program),
         });
@@ -42,6 +43,13 @@ export const interpreter: Engine = {
       if (array === undefined || array.row.kept !== 'programs' || index >= array.maxEntries) return undefined;
       const program = linked(home.window.u32(array.storage + 8 * index));
       return program === undefined ? undefined : interpreterOf(program);
+    };
+    const exception: NonNullable<Links['exception']> = (error) => {
+      if (!(error instanceof ProgramException)) return undefined;
+      const { program, cookie } = error;
+      const { exceptionCallback } = program;
+      const handle = exceptionCallback === undefined ? undefined : BigInt(FIRST_HANDLE + exceptionCallback);
+      return { interpreter: interpreterOf(program), handle, cookie };
     };
     return {
       prepare(program): Runnable {
@@ -73,7 +81,12 @@ function clearing(home: Home, state: RunState, run: () => bigint): bigint {
   }
 }
 
-function linksOf(program: Program, home: Home, callees: ReadonlyMap<number, Callee>, tailTarget: Links['tailTarget']): Links {
+function linksOf(
+  program: Program,
+  home: Home,
+  callees: ReadonlyMap<number, Callee>,
+  shared: Pick<Links, 'tailTarget' | 'exception'>,
+): Links {
   const mapOf = (index: number) => {
     const map = home.mapOfProgram(program, index);
     assert(map !== undefined, `map ${index} of ${program.name}`);
@@ -87,7 +100,7 @@ function linksOf(program: Program, home: Home, callees: ReadonlyMap<number, Call
       const call = home.kfuncs.get(name);
       return call === undefined ? undefined : { kind: 'host', call };
     },
-    tailTarget,
+    ...shared,
     meaning: (pointer) => meaningOf(home, pointer),
   };
 }

@@ -6,7 +6,7 @@ import { STOP } from '../jit/activation.ts';
 import { addressFromNumber } from '../jit/address.ts';
 import { compile } from '../jit/compile.ts';
 import { type Image, slotAt } from '../jit/image.ts';
-import { HELPER_TAIL_CALL } from '../jit/tail-call.ts';
+import { HELPER_TAIL_CALL, TAIL_STACK_LOWEST } from '../jit/tail-call.ts';
 import type { CompileOptions, Target } from '../jit/target.ts';
 import type { SymbolRef } from '../jit/unit.ts';
 import { functionAt, sourceAt } from '../program/lines.ts';
@@ -16,7 +16,19 @@ import { BpfStopped, type FaultAccess, orStopped, type StopCause } from '../util
 import { clearTailStacks, FRAME_BYTES, MAX_FRAMES, PLACE, type Window } from '../window/window.ts';
 import type { BatchRunner, Engine, EngineObject, Runnable, RunRequest } from './engine.ts';
 import type { Home } from './home.ts';
-import type { BatchLayout, CodeRoom, CodeTable, Executable, Host, HostFunction, HostWindow, RunPlaces, StopState } from './host.ts';
+import {
+  type BatchLayout,
+  type CodeRoom,
+  type CodeTable,
+  type Executable,
+  type Host,
+  type HostFunction,
+  type HostWindow,
+  ProgramReturn,
+  type RunPlaces,
+  type StopState,
+} from './host.ts';
+import { ProgramException } from './kfuncs.ts';
 import { ROUTINE_HELPERS, routineProgram } from './routines.ts';
 
 const MAP_LOOKUP = 1;
@@ -191,9 +203,24 @@ class JitObject implements EngineObject {
       registers[3] = r3;
       registers[4] = r4;
       registers[5] = r5;
-      call(caller);
+      try {
+        call(caller);
+      } catch (error) {
+        const { returns, stackLimit } = this.#host.callSite;
+        if (!(error instanceof ProgramException && returns)) throw error;
+        throw new ProgramReturn(this.#afterException(error, stackLimit + TAIL_STACK_LOWEST));
+      }
       return registers[0]!;
     };
+  }
+
+  /** What a program that functions have tail-called returns when it throws. Its callback runs in its first frame. */
+  #afterException({ program, cookie }: ProgramException, frame: number): bigint {
+    if (program.exceptionCallback === undefined) return cookie;
+    const called = this.#function(this.#prepare(program), BigInt(FIRST_HANDLE + program.exceptionCallback));
+    assert(called !== undefined, 'an exception callback is a function of the program');
+    if (called.call([cookie, 0n, 0n, 0n, 0n], frame) !== STOP.none) this.#throwStop(called);
+    return called.r0;
   }
 
   /** What a tail call asks for that finds no entry in the table: its address, or 0. */
@@ -303,7 +330,7 @@ class JitObject implements EngineObject {
       const { start } = calling.program.subprograms[Number(handle) - FIRST_HANDLE]!;
       this.#throw({ reason: 'stack', program: calling.program, slot: start, registers: [] }, WORDS.stack);
     }
-    if (called.call(args, true) !== STOP.none) this.#throwStop(called);
+    if (called.call(args, frame - FRAME_BYTES) !== STOP.none) this.#throwStop(called);
     return called.r0;
   }
 
@@ -313,7 +340,7 @@ class JitObject implements EngineObject {
     try {
       const called = this.#function(prepared, handle);
       assert(called !== undefined, 'a handle of the program');
-      return this.#finish(called, request, () => called.call(args, false));
+      return this.#finish(called, request, () => called.call(args));
     } finally {
       this.#request = outer;
     }

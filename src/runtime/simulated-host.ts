@@ -6,7 +6,7 @@ import { HOME, TAIL_FRAME_RESUME } from '../jit/arm64/abi.ts';
 import { type Area, Simulator, type Stop } from '../jit/arm64/simulate.ts';
 import { arm64 } from '../jit/arm64/target.ts';
 import { assert, BpfError } from '../util/error.ts';
-import { BIAS, FLOOR, FRAME_BYTES } from '../window/window.ts';
+import { BIAS, FLOOR } from '../window/window.ts';
 import {
   type BatchCopy,
   type BatchLayout,
@@ -339,14 +339,14 @@ export class SimulatedExecutable implements Executable {
     return this.#enter(places, [BigInt(r1), BigInt(r2)]);
   }
 
-  call(args: readonly bigint[], continues: boolean): number {
+  call(args: readonly bigint[], frame?: number): number {
     const window = this.#window;
-    const outer = continues ? window.current : undefined;
-    if (outer === undefined) {
+    const outer = frame === undefined ? undefined : window.current;
+    if (outer === undefined || frame === undefined) {
       this.#deadline = this.#timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + this.#timeoutMs;
       return this.#enter(this.#places(), args);
     }
-    const { frame, stackLimit } = window.callSite;
+    const { stackLimit } = window.callSite;
     const saved = { fuel: this.#fuel, deadline: this.#deadline, stopFlag: this.#stopFlag };
     const { longs } = window.activation(window.depth - 1);
     this.#fuel = outer.#rest + (window.simulator.halves[2 * X_FUEL]! | 0);
@@ -354,7 +354,7 @@ export class SimulatedExecutable implements Executable {
     this.#stopFlag = outer.#stopFlag;
     try {
       // The routines' stack and the rest comes from the calling run's block.
-      const reason = this.#enter({ stackTop: frame - FRAME_BYTES, stackLimit, routineStack: 0, clear: [] }, args, longs);
+      const reason = this.#enter({ stackTop: frame, stackLimit, routineStack: 0, clear: [] }, args, longs);
       for (const field of GIVEN_BACK) longs[field / 8] = window.activation(window.depth).longs[field / 8]!;
       if (reason === STOP.none) {
         const slice = Math.min(SLICE, this.fuelLeft);

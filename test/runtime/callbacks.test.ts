@@ -18,7 +18,15 @@ const PROGS = { name: 'progs', type: 3, keySize: 4, valueSize: 4, maxEntries: 4,
 function object(...texts: string[]): LoadedObject {
   const programs = texts.map((text, i) => {
     const { bytes, subprograms } = parse(text, `p${i}`);
-    return createProgram({ name: `p${i}`, type: 'xdp', bytes, subprograms, maps: [PROGS] });
+    return createProgram({
+      name: `p${i}`,
+      type: 'xdp',
+      bytes,
+      subprograms,
+      maps: [PROGS],
+      kfuncs: ['bpf_throw'],
+      exceptionCallback: text.includes('handler:') ? subprograms.findIndex(({ name }) => name === 'handler') : undefined,
+    });
   });
   const made = new LoadedObject({ name: 'test', programs, maps: [PROGS] }, { host });
   programs.forEach(({ name }, i) => {
@@ -108,5 +116,23 @@ for (const engine of ENGINES) {
   test(`${engine}: an endless callback is late`, () => {
     const made = object(`${loop(1)}exit\ncallback:\ngoto callback\n`);
     assert.equal(outcome(made, { engine, fuel: 0, timeoutMs: 5 }), 'deadline p0 8');
+  });
+
+  test(`${engine}: what throws behind a function's tail call returns to the function's caller`, () => {
+    const caller = `r6 = 1000\ncall inner\nr0 += r6\nexit\ninner:\nr6 = 5\n${tailCall}r0 = 0\nexit\n`;
+    const thrower = 'r6 = 77\ncall deeper\nr0 = 1\nexit\ndeeper:\nr7 = 78\nr1 = 41\ncall kfunc[0]\nr0 = 2\nexit\n';
+    assert.match(outcome(object(caller, thrower), { engine }), /^r0 1041 /);
+    // The handler is called by nobody: a reference makes it a function.
+    const handled = `r6 = function[handler]\n${thrower}handler:\nr0 = r1\nr0 += r10\nexit\n`;
+    assert.match(outcome(object(caller, handled), { engine }), RegExp(`^r0 ${1041 + PLACE.tailStacksTop} `));
+    const main = `${tailCall}r0 = 0\nexit\n`;
+    assert.match(outcome(object(main, handled), { engine }), RegExp(`^r0 ${41 + PLACE.stackTop} `));
+    // Through a main function in between, and twice.
+    const through = `r1 = 0\nr2 = map[progs]\nr3 = 2\ncall 12\nexit\n`;
+    assert.match(outcome(object(caller, through, thrower), { engine }), /^r0 1041 /);
+    const twice = `r6 = 1000\ncall inner\nr7 = r0\ncall inner\nr0 += r7\nexit\ninner:\n${tailCall}r0 = 0\nexit\n`;
+    assert.match(outcome(object(twice, handled), { engine }), RegExp(`^r0 ${82 + 2 * PLACE.tailStacksTop - 4096} `));
+    const looping = handled.replace('handler:\n', 'handler:\nr6 = 9\nmore:\nr6 += -1\nif r6 != 0 goto more\n');
+    assert.deepEqual(sweep([twice, looping], engine, 1), sweep([twice, looping], 'interpreter', 1));
   });
 }

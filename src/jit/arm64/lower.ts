@@ -774,7 +774,7 @@ class Lowering {
   }
 
   #packetLoad(slot: number, s: number, after: number): void {
-    const { asm, code, v } = this;
+    const { code, v } = this;
     const size = log2(code.size[slot]!);
     const indirect = code.op[slot] === 1;
     v.live = after | (indirect ? 1 << s : 0);
