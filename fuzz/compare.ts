@@ -3,7 +3,16 @@ import { createProgram, type Program } from '../src/program/program.ts';
 import { LoadedObject } from '../src/runtime/object.ts';
 import type { LoadOptions } from '../src/runtime/options.ts';
 import { ENGINES, type Outcome, type TestEngine } from '../test/support/engines.ts';
-import { mapBytes, OBJECT_ENGINES, type ObjectEngine, type ObjectRun, runObject, textOf } from '../test/support/object-engines.ts';
+import {
+  batchTextOf,
+  batchTexts,
+  mapBytes,
+  OBJECT_ENGINES,
+  type ObjectEngine,
+  type ObjectRun,
+  runObject,
+  textOf,
+} from '../test/support/object-engines.ts';
 import { assemble } from './assemble.ts';
 import { GROUP, mapsOf, programsOf } from './objects.ts';
 import type { GeneratedMap, GeneratedObject, GeneratedProgram } from './tree.ts';
@@ -108,7 +117,7 @@ function endingsOf(
     return objects.map((object, i) => {
       fillArrays(loaded, object, prefix(i));
       const fuel = fuelOf(object);
-      const texts = object.runs.map((run) => textOf(runObject(loaded, `${prefix(i)}0`, { ...run, fuel })));
+      const texts = isBatch(object) ? batch(engine, loaded, `${prefix(i)}0`, object, fuel) : single(loaded, `${prefix(i)}0`, object, fuel);
       const maps = mapBytes(loaded);
       loaded.restore(initial);
       return { text: texts.join('\n'), maps };
@@ -132,6 +141,24 @@ export function interpreted<T>(
   } finally {
     loaded.dispose();
   }
+}
+
+function single(loaded: LoadedObject, name: string, { runs }: GeneratedObject, fuel: number): string[] {
+  return runs.map((run) => textOf(runObject(loaded, name, { ...run, fuel })));
+}
+
+/** The first run's context and CPU, every packet twice: what one run after the other gives on the interpreter. */
+function batch({ engine }: ObjectEngine, loaded: LoadedObject, name: string, { runs }: GeneratedObject, fuel: number): string[] {
+  const { ctx, cpu } = runs[0]!;
+  const packets = [...runs, ...runs].map(({ packet }) => packet);
+  const options = { ...(ctx === undefined ? {} : { ctx }), ...(cpu === undefined ? {} : { cpu }), fuel };
+  if (engine !== OBJECT_ENGINES[0]!.engine) return batchTexts(loaded, name, packets, { ...options, engine });
+  return packets.map((packet) => batchTextOf(runObject(loaded, name, { ...options, packet })));
+}
+
+/** Those objects are run by `runBatch`. */
+export function isBatch({ seed }: GeneratedObject): boolean {
+  return seed % 3 === 0;
 }
 
 function sameBytes(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {

@@ -4,7 +4,7 @@ import { createProgram } from '../src/program/program.ts';
 import { mapTypeName } from '../src/spec/maps.ts';
 import { toHex } from '../src/util/bytes.ts';
 import { assemble } from './assemble.ts';
-import { MEMORY } from './compare.ts';
+import { isBatch, MEMORY } from './compare.ts';
 import { type GeneratedMap, type GeneratedObject, type GeneratedProgram, type GeneratedRun, KFUNCS } from './tree.ts';
 
 const WIDTH = 200;
@@ -42,6 +42,7 @@ export function reportObject(object: GeneratedObject, fuel: number, difference: 
   const { maps, programs, elements, runs } = object;
   return [
     comment(object.seed, difference),
+    ...(isBatch(object) ? ["# in a batch: every packet twice, with the first run's context"] : []),
     `-- type ${programs[0]!.type}`,
     `-- fuel ${fuel}`,
     ...maps.map(mapLine),

@@ -3,12 +3,14 @@ import { arm64 } from '../../src/jit/arm64/target.ts';
 import type { CompileOptions } from '../../src/jit/target.ts';
 import { findTarget } from '../../src/jit/targets.ts';
 import { nativeHost } from '../../src/node.ts';
+import type { BatchItem } from '../../src/runtime/batch-outcome.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
+import type { ProgramEvent } from '../../src/runtime/events.ts';
 import type { Host } from '../../src/runtime/host.ts';
 import { interpreter } from '../../src/runtime/interpreter-engine.ts';
 import { jitEngine } from '../../src/runtime/jit-engine.ts';
 import type { LoadedObject } from '../../src/runtime/object.ts';
-import type { RunOptions } from '../../src/runtime/options.ts';
+import type { BatchOptions, RunOptions } from '../../src/runtime/options.ts';
 import { simulatedHost } from '../../src/runtime/simulated-host.ts';
 import { toHex } from '../../src/util/bytes.ts';
 import { BpfError } from '../../src/util/error.ts';
@@ -63,6 +65,8 @@ export type ObjectRun =
       readonly fuelUsed: number;
       /** Metadata, then the packet. */
       readonly packet: Uint8Array;
+      readonly metadataBytes: number;
+      readonly redirects: boolean;
       readonly events: string;
       /** Fields of the context, the redirection, lines of trace. */
       readonly rest: string;
@@ -82,7 +86,9 @@ export function runObject(object: LoadedObject, program: string, options: RunOpt
       r0,
       fuelUsed,
       packet: metadata.length === 0 ? packet : Uint8Array.from([...metadata, ...packet]),
-      events: events.map(({ map, cpu, data }) => `${map}/${cpu}: ${toHex(data, ' ')}`).join('\n'),
+      metadataBytes: metadata.length,
+      events: eventText(events),
+      redirects: redirect !== undefined,
       rest: `${fields.map(([, value]) => value).join(',')}${to} ${trace.join('|')}`,
     };
   } catch (error) {
@@ -97,6 +103,38 @@ export function textOf(run: ObjectRun): string {
   if (run.kind === 'stop') return `stop ${run.what}`;
   const { r0, fuelUsed, packet, events, rest } = run;
   return `exit 0x${r0.toString(16)} fuel ${fuelUsed} packet ${toHex(packet)} context ${rest} events ${events}`;
+}
+
+/** What a batch tells of each packet, as text. */
+export function batchTexts(object: LoadedObject, program: string, packets: readonly Uint8Array[], options: BatchOptions): string[] {
+  const texts: string[] = [];
+  const each = ({ r0, packet, events, redirect, stop }: BatchItem): void => {
+    texts.push(
+      stop === undefined
+        ? shortText(r0, packet, eventText(events), redirect !== undefined)
+        : `stop ${stop.reason} ${stop.program} slot ${stop.slot}`,
+    );
+  };
+  try {
+    object.programs[program]!.runBatch(packets, { ...options, each });
+  } catch (error) {
+    texts.push(`threw ${(error as Error).stack}`);
+  }
+  return texts;
+}
+
+/** Of a single run, as `batchTexts` has it. */
+export function batchTextOf(run: ObjectRun): string {
+  if (run.kind === 'stop') return textOf(run);
+  return shortText(run.r0, run.packet.subarray(run.metadataBytes), run.events, run.redirects);
+}
+
+function shortText(r0: bigint, packet: Uint8Array, events: string, redirects: boolean): string {
+  return `exit 0x${r0.toString(16)} packet ${toHex(packet)}${redirects ? ' redirected' : ''} events ${events}`;
+}
+
+function eventText(events: readonly ProgramEvent[]): string {
+  return events.map(({ map, cpu, data }) => `${map}/${cpu}: ${toHex(data, ' ')}`).join('\n');
 }
 
 /** Every byte of the maps, bookkeeping included: the routines leave the same on every engine. */
