@@ -2,6 +2,8 @@
 
 export type { TraceHook } from './interpreter/machine.ts';
 export type { Share, Summary } from './lcov/lcov.ts';
+export { load as readCollection } from './object/load.ts';
+export type { CollectionSpec, MapSpec, ProgramSpec } from './object/spec.ts';
 export {
   type Address,
   be16,

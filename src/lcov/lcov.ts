@@ -28,11 +28,13 @@ export interface FileCounts {
 /** By path of the source file. */
 export type Lcov = Map<string, FileCounts>;
 
+/** How many there are, and how many of them were run. */
 export interface Share {
   found: number;
   hit: number;
 }
 
+/** What was run of a source file, or of all: its lines, functions and branches. */
 export interface Summary {
   readonly lines: Share;
   readonly functions: Share;

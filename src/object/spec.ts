@@ -5,6 +5,7 @@ import type { Btf, Linkage, TypeId } from '../btf/types.ts';
 import type { AttachType, ProgramType } from '../spec/programs.ts';
 import type { BpfError, SourcePosition } from '../util/error.ts';
 
+/** What an object file says: programs, functions, maps, variables, types. Nothing in it is linked or loaded. */
 export interface CollectionSpec {
   readonly path: string;
   /** False: for big-endian machines. Code has been turned into little-endian form, data has not: to be shown, not run. */
@@ -77,6 +78,7 @@ export type Reference = { readonly slot: number } & (
   | { readonly kind: 'unresolved'; readonly error: BpfError }
 );
 
+/** A map as the file defines it. */
 export interface MapSpec {
   /** That of the variable; for data the section's: `.rodata`. */
   readonly name: string;

@@ -4,6 +4,7 @@ import { describePacket, explain, fieldText } from './explain.ts';
 import type { LayerName } from './fields.ts';
 import type { FieldValue } from './forms.ts';
 
+/** A field, or a whole layer, that two packets do not have alike. */
 export interface PacketDifference {
   readonly layer: LayerName;
   /** Among the layers of this kind in the expected packet (in the actual one, where only that has it): of a tunnel, 0 is the outer. */
@@ -17,6 +18,7 @@ export interface PacketDifference {
   readonly expected: FieldValue | undefined;
 }
 
+/** What packets begin with, and what may differ in them. */
 export interface DifferenceOptions extends DissectOptions {
   /** Fields that need not be equal, `ipv4.id`, or whole layers, `padding`. */
   readonly ignore?: readonly string[];
@@ -80,6 +82,7 @@ export class PacketAssertionError extends Error {
   }
 }
 
+/** How `assertPacket` compares, and what it says. */
 export interface AssertPacketOptions extends DifferenceOptions {
   /** Stands in front of what differs. */
   readonly message?: string;

@@ -18,6 +18,7 @@ export interface DissectedLayer<N extends LayerName = LayerName> extends Placed 
 /** A layer of any kind; its fields are known once its kind is. */
 export type AnyLayer = { readonly [N in LayerName]: DissectedLayer<N> }[LayerName];
 
+/** Something that is wrong with a packet, and where. Nothing that is wrong makes `dissect` throw. */
 export interface PacketProblem {
   /** `truncated`: bytes are missing; `malformed`: a header is not what it should be; `checksum`: one is wrong. */
   readonly kind: 'truncated' | 'malformed' | 'checksum';
@@ -30,6 +31,7 @@ export interface PacketProblem {
   readonly message: string;
 }
 
+/** A packet taken apart: its layers, and what is wrong with it. */
 export interface Dissection {
   readonly bytes: Uint8Array;
   /** Every byte of the packet is in one of them, in order. */
@@ -39,6 +41,7 @@ export interface Dissection {
   layer<N extends LayerName>(kind: N, nth?: number): DissectedLayer<N> | undefined;
 }
 
+/** How a packet is to be read. */
 export interface DissectOptions {
   /** What the packet begins with; `ip`: IPv4 or IPv6, by the version. Default: `ethernet`. */
   readonly from?: LayerName | 'ip';

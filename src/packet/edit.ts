@@ -5,6 +5,7 @@ import { type DissectOptions, dissect } from './dissect.ts';
 import type { LayerFields, LayerName } from './fields.ts';
 import { HEADERS } from './headers.ts';
 
+/** Other values of fields, by layer: `{ ipv4: { ttl: 1 } }`. */
 export type PacketChanges = { readonly [N in LayerName]?: LayerFields[N] };
 
 /**

@@ -32,6 +32,7 @@ export type Ipv6Option = 'pad1' | { readonly routerAlert: number } | { readonly 
 /** Of neighbour discovery. [RFC4861 4.6] */
 export type NeighbourOption = { readonly sourceLink: Address } | { readonly targetLink: Address } | { readonly mtu: number } | OtherOption;
 
+/** An option of a header, in its own form or as type and bytes. */
 export type HeaderOption = TcpOption | Ipv4Option | Ipv6Option | NeighbourOption;
 
 /** A value of an option: its name (`_`: zeros) and bits; `...`: as many as there are; 48 bits are a link-layer address. */

@@ -1,5 +1,6 @@
 // Many packets at once, without an object for each: their bytes in one piece of memory, what is known of them in columns.
 
+/** Packets in columns: `bytes` holds all of them, `offsets` and `lengths` say where each lies. For many packets at once. */
 export class PacketBlock {
   /** Packets that fit. */
   readonly capacity: number;

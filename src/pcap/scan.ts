@@ -25,6 +25,7 @@ const MAX_BLOCK_BYTES = MAX_PACKET_BYTES + 64 * 1024;
 /** Ticks a second up to which a 64-bit time is divided in steps of 16 bits that stay exact. */
 const MAX_NUMBER_RESOLUTION = 2 ** 36;
 
+/** The two formats of captures; either byte order and resolution of time is read. */
 export type CaptureFormat = 'pcap' | 'pcapng';
 
 interface Interface {

@@ -194,6 +194,7 @@ export interface PacketToWrite {
   readonly linkType?: number;
 }
 
+/** How a capture is written. */
 export interface WriteOptions {
   /** Default 'pcap', which has packets of one link type. */
   readonly format?: CaptureFormat;

@@ -35,6 +35,7 @@ export interface BatchItem {
   readonly stop: BpfStopped | undefined;
 }
 
+/** What became of the packets of `runBatch`: counts, and the values of each where they are kept. */
 export interface BatchResult {
   readonly engine: string;
   readonly packets: number;

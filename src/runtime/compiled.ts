@@ -5,6 +5,7 @@ import { findTarget } from '../jit/targets.ts';
 import type { Program } from '../program/program.ts';
 import { assert } from '../util/error.ts';
 
+/** A program as machine code. The texts are those of `bpfjit dump`. */
 export interface CompiledProgram {
   readonly image: Image;
   /** C line, eBPF instruction, machine code. */

@@ -4,6 +4,7 @@ import { BpfError, type Position } from '../util/error.ts';
 import { knownNames } from '../util/text.ts';
 import { BpfMap } from './maps.ts';
 
+/** What JSON can say. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
 /** Keys are missing where the map has none (queues and stacks). */

@@ -14,6 +14,10 @@ interface Covered {
   readonly counters: Counters;
 }
 
+/**
+ * Counts of lines, functions and branches of C source over any number of objects and runs, for the option `coverage` of `load`. Programs
+ * run on the interpreter then; `lcov` gives what was counted.
+ */
 export class Coverage {
   /** By program name: an object that is loaded again adds to the same counters. */
   readonly #covered = new Map<string, Covered[]>();

@@ -11,6 +11,7 @@ import { BpfError } from '../util/error.ts';
 import { knownNames } from '../util/text.ts';
 import { constantsOf, findType } from './named-types.ts';
 
+/** What the declarations are called, and which types are in them. */
 export interface DeclarationOptions {
   /** Of the interface; default: the file's name in CamelCase. */
   readonly name?: string;

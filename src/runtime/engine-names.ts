@@ -8,7 +8,12 @@ import type { Engine } from './engine.ts';
 import type { Host } from './host.ts';
 import { interpreter } from './interpreter-engine.ts';
 
+/** Every engine's name; which of them this machine can run `bpfjit doctor` says. */
 export const ENGINE_NAMES = ['interpreter', 'arm64', 'arm64-sim', 'x64', 'auto'] as const;
+/**
+ * `interpreter`: the reference, which checks every access; `arm64`, `x64`: machine code, run natively; `arm64-sim`: the same arm64 code,
+ * simulated; `auto`: the fastest that this machine can run. One that cannot run here throws `runtime/engine`.
+ */
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /** What engines.ts has. */

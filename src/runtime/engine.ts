@@ -43,6 +43,7 @@ export interface EngineObject {
   dispose(): void;
 }
 
+/** What runs programs. `interpreter` is one; engines that compile are chosen by name. */
 export interface Engine {
   readonly name: string;
   /** Makes the window of `home` ready for this engine. `linked`: the programs that tail calls reach, by number in program arrays. */

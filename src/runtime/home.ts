@@ -69,6 +69,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
+/** Where a program sends the packet: an interface, or an entry of a map of devices, CPUs or sockets. */
 export interface Redirect {
   readonly ifindex?: number;
   /** The map, and the key in it, of bpf_redirect_map. */

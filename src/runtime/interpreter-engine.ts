@@ -11,6 +11,7 @@ import { ProgramException } from './kfuncs.ts';
 import { meaningOf } from './meanings.ts';
 import { ROUTINE_HELPERS, routineEntry } from './routines.ts';
 
+/** The reference: runs anywhere, and stops each access that misses every live region, naming the nearest one. */
 export const interpreter: Engine = {
   name: 'interpreter',
   open(home, linked): EngineObject {

@@ -15,6 +15,7 @@ import type { LoadOptions } from './options.ts';
 import type { Refused } from './refusals.ts';
 import type { AnyObject, ObjectTypes } from './types.ts';
 
+/** `LoadOptions`, and what concerns reading the file. */
 export interface LoadBytesOptions<T extends ObjectTypes = AnyObject> extends LoadOptions<T> {
   /** For messages: where the bytes came from. Default 'object'. */
   readonly path?: string;
@@ -45,6 +46,7 @@ export function loadProgram(input: ProgramInput, options: LoadOptions = {}): Loa
   return new LoadedObject({ name: input.name, programs: [program], maps: program.maps }, options);
 }
 
+/** What `readCollection` has read, linked and loaded. Throws as `loadBytes` does. */
 export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions = {}): LoadedObject {
   if (!spec.littleEndian) {
     throw new BpfError('object/big-endian', { in: 'file', path: spec.path }, 'an object for big-endian machines can be shown, not run');

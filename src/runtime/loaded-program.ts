@@ -12,8 +12,11 @@ import type { AnyProgram, ProgramTypes } from './types.ts';
 /** A program of a loaded object. */
 export class LoadedProgram<P extends ProgramTypes = AnyProgram> {
   readonly name: string;
+  /** As in libbpf, lower case: 'xdp', 'sched_cls'. */
   readonly type: string;
+  /** Of the file: 'xdp', 'tc/ingress'. */
   readonly section: string;
+  /** Its instructions, linked. */
   readonly program: Program;
   readonly #runner: () => Runner;
 
@@ -26,7 +29,10 @@ export class LoadedProgram<P extends ProgramTypes = AnyProgram> {
     this.section = program.section;
   }
 
-  /** Runs once; throws BpfStopped where the program is stopped before its exit. */
+  /**
+   * Runs once, on the interpreter unless an engine is given. Throws BpfStopped where the program is stopped before its exit (a fault, fuel,
+   * time): object and maps stay usable.
+   */
   run(options: RunOptions<P> = {}): RunResult<P> {
     // What is known of the program at compile time changes nothing of how it runs.
     return this.#runner().run(this.program, options as unknown as RunOptions) as unknown as RunResult<P>;
@@ -41,7 +47,7 @@ export class LoadedProgram<P extends ProgramTypes = AnyProgram> {
     return this.#runner().runBatch(this.program, packets, options as unknown as BatchOptions);
   }
 
-  /** What an engine compiles it to; undefined: the engine compiles nothing. 'arm64' can be looked at on any machine. */
+  /** What an engine compiles it to; undefined: the engine compiles nothing. 'arm64' can be looked at on any machine; else the engine must run here. */
   image(engine: 'arm64' | 'arm64-sim' | 'x64'): CompiledProgram;
   image(engine: EngineName | Engine): CompiledProgram | undefined;
   image(engine: EngineName | Engine): CompiledProgram | undefined {

@@ -54,6 +54,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
   [ERRNO.EOPNOTSUPP]: 'this type of map cannot do that',
 };
 
+/** `any`: put in or overwrite; `noexist`: only where the key is new; `exist`: only where it is not. BPF_ANY, BPF_NOEXIST, BPF_EXIST. */
 export type UpdateMode = 'any' | 'noexist' | 'exist';
 const MODES: Readonly<Record<UpdateMode, number>> = { any: 0, noexist: 1, exist: 2 };
 
@@ -82,12 +83,13 @@ export class MapStore {
   readonly pointer: number;
   /** Pointer to the first value of an array. */
   readonly storage: number;
+  /** @internal */
   readonly row: MapTypeRow;
   /** Ring buffers: positions and records. */
   readonly ring: Ring | undefined;
   /** Perf event arrays: events that found no room. */
   lost = 0;
-  /** Slot of the routine that looks its elements up. */
+  /** @internal Slot of the routine that looks its elements up. */
   readonly lookupEntry: number;
   protected readonly home: MapHome;
   protected readonly layout: MapLayout;
@@ -299,7 +301,7 @@ export class MapStore {
     return found === 0n ? undefined : Number(found);
   }
 
-  /** Where the only value of a storage lies for the CPU that runs. */
+  /** @internal Where the only value of a storage lies for the CPU that runs. */
   get valueHere(): number {
     return this.storage + this.layout.cpuStride * this.home.window.u32(PLACE.globals);
   }
@@ -405,7 +407,7 @@ export class MapStore {
     return isInside && (isFull || !this.hasSlots) ? pointer : undefined;
   }
 
-  /** Of a map of devices, CPUs or sockets: whether there is something at that key. */
+  /** @internal Of a map of devices, CPUs or sockets: whether there is something at that key. */
   hasTarget(key: Uint8Array): boolean {
     this.#checkKey(key);
     return this.place(key) !== undefined;
@@ -416,7 +418,7 @@ export class MapStore {
     return this.layout.bucketCount > 0 || this.row.kept === 'queue' ? this.#field('count') : this.maxEntries;
   }
 
-  /** Key bytes and pointer to the value, in the map's own order: of arrays the indexes', of tries the kernel's. */
+  /** @internal Key bytes and pointer to the value, in the map's own order: of arrays the indexes', of tries the kernel's. */
   *elements(): Generator<readonly [Uint8Array<ArrayBuffer>, number]> {
     if (this.row.kept === 'lpm') yield* inPostorder([...this.#nodes()]);
     else if (this.layout.bucketCount > 0) yield* this.#nodes();
@@ -478,7 +480,7 @@ export class MapStore {
     return this.#withScratch(value, undefined, (at) => this.home.routines.call('map_peek', this.pointer, at)) === 0n;
   }
 
-  /** What pops give after `i` others. */
+  /** @internal What pops give after `i` others. */
   queued(i: number): Uint8Array<ArrayBuffer> {
     const position = this.layout.store === STORE.queue ? i : this.#field('count') - 1 - i;
     const index = (this.#field('head') + position) % this.maxEntries;

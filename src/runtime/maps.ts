@@ -69,20 +69,21 @@ export class BpfMap<K = unknown, V = unknown> extends MapStore {
     return [this.#key.decode(key) as K, this.#decodeWhole(value) as V | undefined];
   }
 
-  /** Undefined without types. */
+  /** @internal Undefined without types. */
   get keyShape(): Shape | undefined {
     return this.#key.shape;
   }
+  /** @internal */
   get valueShape(): Shape | undefined {
     return this.#value.shape;
   }
 
-  /** What `set` takes as a key, from its JSON. */
+  /** @internal What `set` takes as a key, from its JSON. */
   keyFromJson(json: unknown): Input<K> {
     return this.#key.fromJson(json, `key of map ${this.name}`) as Input<K>;
   }
 
-  /** What `set` takes as a value, from its JSON; `key` is for messages. */
+  /** @internal What `set` takes as a value, from its JSON; `key` is for messages. */
   valueFromJson(key: unknown, json: unknown): Input<V> {
     const what = `${this.name}[${key === undefined ? '' : printKey(key)}]`;
     const one = (value: unknown): unknown => this.#value.fromJson(value, what);
@@ -156,7 +157,7 @@ export class BpfMap<K = unknown, V = unknown> extends MapStore {
     return true;
   }
 
-  /** The element whose value the pointer lies in, or right behind: its key (undefined where there are no keys) and how far in. */
+  /** @internal The element whose value the pointer lies in, or right behind: its key (undefined where there are no keys) and how far in. */
   elementAt(pointer: number): { readonly key: unknown; readonly cpu: number | undefined; readonly offset: number } | undefined {
     const { stride, valueOffset, cpuStride, capacity, bucketCount } = this.layout;
     if (pointer < this.storage || pointer > this.storage + capacity * stride) return undefined;

@@ -14,6 +14,7 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const LOOPBACK = 1;
 
+/** A route that bpf_fib_lookup finds. Addresses are texts: `10.0.0.1`, `fd00::1`, `02:00:00:00:00:01`. */
 export interface Route {
   /** `10.0.0.0/8`, `fd00::/8`. */
   readonly to: string;
@@ -28,11 +29,13 @@ export interface Route {
   readonly neighbour?: { readonly device: string; readonly hop: string };
 }
 
+/** An address, IPv4 or IPv6 as text, and a port. */
 export interface SocketEnd {
   readonly address: string;
   readonly port: number;
 }
 
+/** A socket that the look-ups of sockets find, and that maps of sockets may hold. */
 export interface Socket {
   readonly protocol: 'tcp' | 'udp';
   readonly local: SocketEnd;

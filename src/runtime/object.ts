@@ -41,7 +41,9 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
   readonly maps: MapsOf<T>;
   /** Global variables: reading and assigning goes to the window. Structs and arrays are read as frozen copies, and assigned whole. */
   readonly variables: T['variables'];
+  /** The object's time. Advancing it fires timers. */
   readonly clock: Clock;
+  /** @internal */
   readonly home: Home;
   readonly #input: ObjectInput;
   readonly #refused: ReadonlyMap<string, BpfError>;
@@ -148,7 +150,7 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
     return this.#runner.engine(name);
   }
 
-  /** The program as that engine runs it. */
+  /** @internal The program as that engine runs it. */
   runnable(program: Program, engine: Engine): Runnable {
     return this.#live().runnable(program, engine);
   }
@@ -195,7 +197,7 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
     return { maps: this.home.maps.map((map) => map.snapshot()), clock: this.clock.now() };
   }
 
-  /** Brings a state of this object back. Maps that were made since keep what they have. */
+  /** Brings a state of this object back: what `snapshot` has given. Maps that were made since keep what they have. */
   restore(snapshot: ObjectSnapshot): void {
     this.#live();
     snapshot.maps.forEach((state, i) => {

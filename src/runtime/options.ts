@@ -17,6 +17,7 @@ import type { AnyObject, AnyProgram, ContextInput, ContextOutput, Input, ObjectT
 /** Slots that a run may take unless it is told otherwise: about a second of native code. */
 export const DEFAULT_FUEL: number = 2 ** 30;
 
+/** What an object is loaded with. Wrong values throw: `runtime/option`, `runtime/unknown-map`, `runtime/unknown-variable`, `map/value`. */
 export interface LoadOptions<T extends ObjectTypes = AnyObject> {
   /** Values of global variables, `const volatile` ones and `__kconfig` ones included, by name. */
   readonly variables?: { readonly [Name in keyof T['variables']]?: Input<T['variables'][Name]> };
@@ -65,6 +66,7 @@ export interface LoadOptions<T extends ObjectTypes = AnyObject> {
   readonly windowBytes?: number;
 }
 
+/** One run. A field that the context does not have is `runtime/context-field`, a value that does not fit `map/value`. */
 export interface RunOptions<P extends ProgramTypes = AnyProgram> {
   /** The packet; of raw programs, the memory that R1 points at. */
   readonly packet?: Uint8Array;
@@ -85,6 +87,7 @@ export interface RunOptions<P extends ProgramTypes = AnyProgram> {
   readonly countInstructions?: boolean;
 }
 
+/** Runs over many packets. */
 export interface BatchOptions<P extends ProgramTypes = AnyProgram> extends Omit<RunOptions<P>, 'packet' | 'countInstructions'> {
   /** Looks at what became of each packet, in order; without it the result has it all. */
   readonly each?: (item: BatchItem) => void;
@@ -97,6 +100,7 @@ export interface BatchOptions<P extends ProgramTypes = AnyProgram> extends Omit<
   readonly clock?: 'capture';
 }
 
+/** What a run left behind. */
 export interface RunResult<P extends ProgramTypes = AnyProgram> {
   readonly r0: bigint;
   /** What R0 means for this type of program; undefined where it has no name. */
@@ -128,6 +132,7 @@ export interface RunResult<P extends ProgramTypes = AnyProgram> {
   readonly instructions: number | undefined;
 }
 
+/** A state of an object: to be given back to `restore` or `difference` of the same object. */
 export interface ObjectSnapshot {
   readonly maps: readonly MapSnapshot[];
   readonly clock: bigint;

@@ -12,6 +12,7 @@ const TAILROOM = GROWS_TO;
 export const HEADROOM = 256;
 export const ETHERNET_BYTES = 14;
 
+/** Fields of a context by their names in C (`ingress_ifindex`), numbers or the bytes; of arrays (`cb`) lists. */
 export type ContextValues = Readonly<Record<string, number | bigint | readonly (number | bigint)[] | Uint8Array>>;
 
 /** What the kernel has read off the link-layer header before an __sk_buff program sees the packet: eth_type_trans. */

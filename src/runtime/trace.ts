@@ -11,6 +11,7 @@ import { plainName } from './coverage.ts';
 import { meaningOf } from './meanings.ts';
 import type { LoadedObject } from './object.ts';
 
+/** How much of a run is shown, and how its sources are called. */
 export interface TraceOptions {
   /** Instructions that are shown, of all runs; those after them are only counted. Default 10,000. */
   readonly limit?: number;

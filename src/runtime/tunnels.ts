@@ -15,6 +15,7 @@ const GET_FLAGS = IPV6 | 0x10n;
 const SET_FLAGS = 0x1fn;
 const MAX_OPTION_BYTES = 255;
 
+/** The tunnel metadata of a packet, as bpf_skb_set_tunnel_key and bpf_skb_set_tunnel_opt have set it. */
 export interface Tunnel {
   readonly isIpv6: boolean;
   /** struct bpf_tunnel_key. */

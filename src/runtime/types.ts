@@ -25,11 +25,13 @@ export interface AnyObject extends ObjectTypes {
   readonly types: Readonly<Record<string, unknown>>;
 }
 
+/** Types of the keys and values of a map, as reading gives them. */
 export interface MapTypes {
   readonly key: unknown;
   readonly value: unknown;
 }
 
+/** What is known of a program at compile time. */
 export interface ProgramTypes {
   /** As in libbpf, lower case: 'xdp', 'sched_cls'. */
   readonly type: string;

@@ -1,0 +1,14 @@
+// docs/api.md is what the docstrings say, and everything that is exported has one.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+test('docs/api.md is current: npm run docs', () => {
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'tools/api-docs.mjs'), '--check'], { encoding: 'utf8' });
+  assert.equal(stderr, '');
+  assert.equal(status, 0);
+});
