@@ -321,7 +321,7 @@ function readOnly(text: string): string {
 }
 
 function block(name: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [`${name}: {};`] : [`${name}: {`, ...indent(lines), '};'];
+  return lines.length === 0 ? [`${name}: Record<never, never>;`] : [`${name}: {`, ...indent(lines), '};'];
 }
 
 function indent(lines: readonly string[]): string[] {
@@ -370,5 +370,5 @@ const RESERVED: readonly string[] = [
   ...['finally', 'for', 'function', 'if', 'import', 'in', 'instanceof', 'new', 'return', 'super', 'switch', 'this', 'throw', 'try'],
   ...['typeof', 'var', 'while', 'with', 'as', 'implements', 'interface', 'let', 'package', 'private', 'protected', 'public', 'static'],
   ...['yield', 'await', 'async', 'type', 'readonly', 'infer', 'keyof', 'unique', 'is', 'asserts', 'intrinsic', 'accessor', 'using'],
-  ...['Uint8Array', 'Readonly', 'BpfMap', 'EnumOf', 'Input', 'PerCpu', 'ProgramName'],
+  ...['Uint8Array', 'Readonly', 'Record', 'BpfMap', 'EnumOf', 'Input', 'PerCpu', 'ProgramName'],
 ];

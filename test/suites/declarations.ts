@@ -45,4 +45,5 @@ const codes = [...refused].map(([code, n]) => `${n} ${code}`).join(', ');
 process.stdout.write(
   `${written} modules, ${status === 0 ? 'all compile' : 'not all compile'} (${((performance.now() - started) / 1000).toFixed(1)} s)${codes === '' ? '' : `; no objects to load: ${codes}`}\n`,
 );
+if (status === 0) rmSync(out, { recursive: true });
 process.exitCode = status === 0 && written > 0 ? 0 : 1;

@@ -39,7 +39,7 @@ export interface XdpCounter {
     /** SEC("xdp") */
     xdp_counter: { type: 'xdp'; ctx: XdpMdContext; verdict: XdpVerdict };
   };
-  constants: {};
+  constants: Record<never, never>;
   types: {
     count: count;
   };
