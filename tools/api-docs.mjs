@@ -23,7 +23,7 @@ const SECTIONS = [
 ];
 const OTHER = 'Other';
 /** Longer signatures get a line for each parameter. */
-const WIDTH = 110;
+const WIDTH = 140;
 
 /** Top-level statements of a declaration file: `{ doc, text }`. */
 function statements(text) {
