@@ -29,6 +29,7 @@ import { BpfError } from '../src/util/error.ts';
 import { newTally, tryObject } from '../test/robust/outcome.ts';
 import { mutateBytes, mutateSlots, mutateText } from './mutate.ts';
 import type { Random } from './random.ts';
+import { LCOV_SEEDS, takeLcov, takeWatched } from './watched.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const corpora = join(root, '../shared/corpora');
@@ -280,6 +281,18 @@ export function kinds(): readonly Kind[] {
       seeds: objects.filter(({ length }) => length < 10_000).slice(0, 40),
       mutate: mutateBytes,
       take: (bytes) => tryObject(bytes, PACKET, newTally()),
+    },
+    {
+      name: 'watched',
+      seeds: objects.filter(({ length }) => length < 10_000).slice(0, 40),
+      mutate: mutateBytes,
+      take: (bytes) => takeWatched(bytes, PACKET),
+    },
+    {
+      name: 'lcov',
+      seeds: LCOV_SEEDS.map((text) => encoder.encode(text)),
+      mutate: textMutation,
+      take: (bytes) => takeLcov(decoder.decode(bytes)),
     },
     {
       name: 'btf',

@@ -42,7 +42,8 @@ export interface Summary {
 }
 
 /** The counts of that file, empty where it is new. */
-export function fileOf(lcov: Lcov, path: string): FileCounts {
+export function fileOf(lcov: Lcov, named: string): FileCounts {
+  const path = oneLine(named);
   let file = lcov.get(path);
   if (file === undefined) {
     file = { lines: new Map(), functions: new Map(), branches: new Map() };
@@ -55,7 +56,8 @@ export function addLine(file: FileCounts, line: number, count: number): void {
   file.lines.set(line, (file.lines.get(line) ?? 0) + count);
 }
 
-export function addFunction(file: FileCounts, name: string, line: number, calls: number): void {
+export function addFunction(file: FileCounts, named: string, line: number, calls: number): void {
+  const name = oneLine(named);
   const known = file.functions.get(name);
   if (known === undefined) file.functions.set(name, { line, calls });
   else {
@@ -86,10 +88,10 @@ export function printLcov(lcov: Lcov): string {
   const out: string[] = [];
   for (const [path, file] of [...lcov].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const { lines, functions, branches } = summaryOfFile(file);
-    out.push('TN:', `SF:${oneLine(path)}`);
+    out.push('TN:', `SF:${path}`);
     const named = [...file.functions].sort(([a, { line }], [b, { line: other }]) => line - other || (a < b ? -1 : 1));
-    for (const [name, { line }] of named) out.push(`FN:${line},${oneLine(name)}`);
-    for (const [name, { calls }] of named) out.push(`FNDA:${calls},${oneLine(name)}`);
+    for (const [name, { line }] of named) out.push(`FN:${line},${/^\d+,/.test(name) ? `${line},` : ''}${name}`);
+    for (const [name, { calls }] of named) out.push(`FNDA:${calls},${name}`);
     out.push(`FNF:${functions.found}`, `FNH:${functions.hit}`);
     const sorted = [...file.branches.values()].sort((a, b) => a.line - b.line || order(a.block, b.block) || order(a.branch, b.branch));
     for (const { line, block, branch, taken } of sorted) out.push(`BRDA:${line},${block},${branch},${taken ?? '-'}`);
@@ -100,7 +102,7 @@ export function printLcov(lcov: Lcov): string {
   return out.length === 0 ? '' : `${out.join('\n')}\n`;
 }
 
-/** Names are the object's. */
+/** Names are the object's: they may hold anything. */
 function oneLine(name: string): string {
   return name.replace(/[\r\n]/g, '?');
 }
@@ -115,7 +117,7 @@ export function parseLcov(text: string, path: string): Lcov {
   let file: FileCounts | undefined;
   /** Of lcov 2: a function's line by its number. */
   let numbered = new Map<string, number>();
-  for (const [index, record] of text.split(/\r?\n/).entries()) {
+  for (const [index, record] of text.split(/\r\n|[\r\n]/).entries()) {
     const at = record.indexOf(':');
     const tag = at < 0 ? record : record.slice(0, at);
     const rest = at < 0 ? '' : record.slice(at + 1);
