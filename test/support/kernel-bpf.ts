@@ -19,6 +19,7 @@ export const PROG_TYPE = { socketFilter: 1, schedCls: 3, xdp: 6 } as const;
 export const MAP_TYPE = { hash: 1, array: 2, progArray: 3 } as const;
 const LOG_BYTES = 1 << 20;
 const F_ANY_ALIGNMENT = 2;
+const PAGE_BYTES = 4096;
 
 export interface LoadOptions {
   readonly type: number;
@@ -69,6 +70,8 @@ export interface Kernel {
   btfLoad(bytes: Uint8Array): number;
   load(options: LoadOptions): LoadResult;
   testRun(fd: number, data: Uint8Array, repeat?: number): TestRun;
+  /** Reads a ring buffer: `skip` moves the consumer to where the producer is. */
+  ringReader(fd: number): { skip(): void };
   close(fd: number): void;
   /** This thread stays on that CPU: test runs are there, too. False: it may not. */
   pin(cpu: number): boolean;
@@ -88,6 +91,8 @@ export async function openKernel(): Promise<Kernel | string> {
   const libc = koffi.load('libc.so.6');
   const syscall = libc.func('long syscall(long, int, void *, unsigned int)');
   const closeFd = libc.func('int close(int)');
+  const mmap = libc.func('void *mmap(void *, size_t, int, int, int, long)');
+  const copyMemory = libc.func('void *memcpy(void *, void *, size_t)');
   const setAffinity = libc.func('int sched_setaffinity(int, size_t, void *)');
   const address = (bytes: Uint8Array): bigint => BigInt(koffi.address(bytes) as bigint | number);
   const attr = new Uint8Array(160);
@@ -217,6 +222,16 @@ export async function openKernel(): Promise<Kernel | string> {
       view.setUint32(32, repeat, true);
       if (bpf(CMD.progTestRun) < 0) throw new Error(`BPF_PROG_TEST_RUN: errno ${koffi.errno()}`);
       return { retval: view.getUint32(4, true), dataOut: out.slice(0, view.getUint32(12, true)), duration: view.getUint32(36, true) };
+    },
+    ringReader(fd) {
+      const [READ, WRITE, SHARED] = [1, 2, 1];
+      const consumer = mmap(null, PAGE_BYTES, READ | WRITE, SHARED, fd, 0);
+      const producer = mmap(null, PAGE_BYTES, READ, SHARED, fd, PAGE_BYTES);
+      return {
+        skip() {
+          copyMemory(consumer, producer, 8);
+        },
+      };
     },
     close(fd) {
       closeFd(fd);
