@@ -226,9 +226,9 @@ export class MapStore {
     return kept === 'programs' || kept === 'events' || kept === 'targets' || (kept === 'array' && ofMaps === true);
   }
 
-  /** Of a trie: a count for each prefix length. */
+  /** Of a trie: struct length for each prefix length. */
   get #lengthsBytes(): number {
-    return 4 * (8 * (this.keySize - 4) + 1);
+    return 8 * (8 * (this.keySize - 4) + 1);
   }
 
   #field(field: keyof typeof DESCRIPTOR): number {

@@ -17,7 +17,7 @@ ROUTINE u64 hash_lookup_8(const struct map *m, u64 key)
 
 ROUTINE u64 hash_lookup(const struct map *m, u64 key)
 {
-	u64 node = *AT(u32, find_link(m, key));
+	u64 node = find_bytes(m, key);
 	return node ? node + m->value_offset : 0;
 }
 
@@ -46,7 +46,7 @@ ROUTINE u64 map_lookup(const struct map *m, u64 key)
 	} else {
 		if (store < STORE_HASH_4 || store > STORE_LPM)
 			return 0;
-		node = store == STORE_LPM ? find_longest(m, key) : *AT(u32, find_link(m, key));
+		node = store == STORE_HASH ? find_bytes(m, key) : find_node(m, key);
 		if (!node)
 			return 0;
 		value = node + m->value_offset;
@@ -74,7 +74,7 @@ PART u64 find_value(const struct map *m, u64 key, u32 cpu)
 	} else {
 		if (m->store < STORE_HASH_4 || m->store > STORE_LPM)
 			return 0;
-		node = m->store == STORE_LPM ? find_longest(m, key) : *AT(u32, find_link(m, key));
+		node = find_node(m, key);
 		if (!node)
 			return 0;
 		value = node + m->value_offset;
