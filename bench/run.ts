@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { RunState } from '../src/interpreter/machine.ts';
 import { findTarget } from '../src/jit/targets.ts';
 import { nativeHost } from '../src/node.ts';
-import { batchLayout, DESCRIPTOR, DESCRIPTORS, TEMPLATE } from '../src/runtime/batch-layout.ts';
+import { batchPlan, DESCRIPTOR, DESCRIPTORS, TEMPLATE } from '../src/runtime/batch-layout.ts';
 import type { Engine } from '../src/runtime/engine.ts';
 import { jitEngine } from '../src/runtime/jit-engine.ts';
 import { loadBytes } from '../src/runtime/load.ts';
@@ -50,7 +50,7 @@ function machineCode(object: LoadedObject, engine: Engine, packet: Uint8Array, d
   const { r0 } = loaded!.run({ packet, engine });
   if (Number(r0 & 0xffff_ffffn) !== digest) throw new Error(`${object.name} on ${engine.name}: 0x${r0.toString(16)}`);
   const { window, packet: area } = object.home;
-  const layout = batchLayout(program, contextOf('xdp'), { given: {}, replaced: () => false, hasTime: false })!;
+  const { layout } = batchPlan(program, contextOf('xdp'), { given: {}, replaced: () => false, hasTime: false, linked: () => [] })!;
   const { from, to, bytes } = layout.template!;
   window.write(from, window.read(to, bytes));
   const most = Math.floor((TEMPLATE - DESCRIPTORS) / layout.stride);

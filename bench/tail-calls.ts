@@ -4,7 +4,7 @@
 import { parse } from '../src/asm/parse.ts';
 import { nativeHost } from '../src/node.ts';
 import { createProgram, type MapShape } from '../src/program/program.ts';
-import { batchLayout, DESCRIPTORS, TEMPLATE } from '../src/runtime/batch-layout.ts';
+import { batchPlan, DESCRIPTORS, TEMPLATE } from '../src/runtime/batch-layout.ts';
 import { LoadedObject } from '../src/runtime/object.ts';
 import { contextOf } from '../src/spec/contexts.ts';
 import { PLACE } from '../src/window/window.ts';
@@ -50,7 +50,7 @@ function natively(object: LoadedObject, target: 'arm64' | 'x64'): Subject['sampl
   const check = object.programs['main']!.run({ packet: PACKET, engine: target });
   if (check.r0 !== 2n) throw new Error(`machine code gives ${check.r0}`);
   const empty = createProgram({ name: 'null', type: 'xdp', bytes: parse(PROGRAMS['null']!).bytes });
-  const layout = batchLayout(empty, contextOf('xdp'), { given: {}, replaced: () => false, hasTime: false })!;
+  const { layout } = batchPlan(empty, contextOf('xdp'), { given: {}, replaced: () => false, hasTime: false, linked: () => [] })!;
   const most = Math.floor((TEMPLATE - DESCRIPTORS) / layout.stride);
   const loop = object.runnable(program, object.engine(target)).batch!(layout, 2 ** 30);
   return (count) => {

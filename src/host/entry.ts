@@ -77,6 +77,8 @@ export class NativeExecutable implements Executable {
   readonly #release: () => void;
   readonly #thunks: Thunk[] = [];
   #live = true;
+  /** Of the last batch. */
+  #batch: Activation | undefined;
   #fuel = ENDLESS;
   #timeoutMs = 0;
   #stopFlag: Int32Array | undefined;
@@ -272,6 +274,10 @@ export class NativeExecutable implements Executable {
     longs[H.deadline / 8] = process.hrtime.bigint() + BigInt(Math.ceil(this.#timeoutMs * 1e6));
   }
 
+  get batchLeft(): number {
+    return this.#batch!.words[H.batchLeft / 4]!;
+  }
+
   runBatch(first: number, count: number): number {
     const { host, base, end } = this.window;
     const { depth } = host;
@@ -283,6 +289,7 @@ export class NativeExecutable implements Executable {
     const code = thunk.batch ?? this.#makeBatch(thunk);
     const { activation } = thunk;
     const { words, longs } = activation;
+    this.#batch = activation;
     if (activation.owner !== this) this.#prepare(activation, thunk.places);
     if (this.#timeoutMs !== 0) this.#setDeadline(activation);
     const watched = this.#timeoutMs !== 0 || this.#stopFlag !== undefined;

@@ -6,7 +6,7 @@ import type { Program } from '../program/program.ts';
 import { readsUnwritten } from '../program/stack-use.ts';
 import { type ContextSpec, networkOffset } from '../spec/contexts.ts';
 import { PLACE } from '../window/window.ts';
-import type { BatchCopy, BatchLayout } from './host.ts';
+import type { BatchCopy, BatchLayout, Span } from './host.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
 
 /**
@@ -20,17 +20,43 @@ const RINGS: ReadonlySet<number> = new Set([130, 131, 132, 133, 134]);
 
 /** Of those, the ones that tell the time. */
 const CLOCKS: ReadonlySet<number> = new Set([5, 118, 125, 160, 208]);
+/** Helpers that look at the packet, write to it or redirect it: the loop tells them which packet is under way. */
+const OF_PACKETS: ReadonlySet<number> = new Set([9, 10, 11, 23, 26, 51, 68, 69, 188, 189, 190]);
+/** And move its ends: bpf_xdp_adjust_head, _meta, _tail. */
+const MOVERS: ReadonlySet<number> = new Set([44, 54, 65]);
+const ADJUST_TAIL = 65;
+const TAIL_CALL = 12;
 
-/** Whether runs of the program differ in nothing but packet and context. */
-function isFreeOfPackets({ code }: Program, { replaced, hasTime }: BatchTraits): boolean {
+interface Calls {
+  readonly ofPackets: boolean;
+  readonly moves: boolean;
+  readonly grows: boolean;
+  readonly tailCalls: boolean;
+}
+
+/** What the loop has to do around the program's helpers; undefined: runs differ in more than packet and context. */
+function callsOf({ code, subprograms }: Program, { replaced, hasTime }: BatchTraits): Calls | undefined {
+  const mainEnd = subprograms[1]?.start ?? code.slots;
+  const calls = { ofPackets: false, moves: false, grows: false, tailCalls: false };
   for (let slot = 0; slot < code.slots; slot++) {
     const kind = code.kind[slot];
-    if (kind === KIND.callx || kind === KIND.callKfunc) return false;
+    if (kind === KIND.callx || kind === KIND.callKfunc) return undefined;
     if (kind !== KIND.callHelper) continue;
     const id = code.imm[slot]!;
-    if (replaced(id) || RINGS.has(id) || !(ROUTINE_HELPERS.has(id) || FREE_OF_PACKETS.has(id)) || (hasTime && CLOCKS.has(id))) return false;
+    if (replaced(id) || RINGS.has(id) || (hasTime && CLOCKS.has(id))) return undefined;
+    if (ROUTINE_HELPERS.has(id) || FREE_OF_PACKETS.has(id)) continue;
+    if (id === TAIL_CALL) {
+      // From a function it returns there, and the program that was called has a stack of its own, which is cleared after each run.
+      if (slot >= mainEnd) return undefined;
+      calls.tailCalls = true;
+      continue;
+    }
+    calls.moves ||= MOVERS.has(id);
+    if (!MOVERS.has(id) && !OF_PACKETS.has(id)) return undefined;
+    calls.ofPackets = true;
+    calls.grows ||= id === ADJUST_TAIL;
   }
-  return true;
+  return calls;
 }
 
 /** Fields that lead to what is made for each packet, or tell of it: the loop does not. */
@@ -64,24 +90,67 @@ export interface BatchTraits {
   replaced(id: number): boolean;
   /** Each packet has its own time. */
   readonly hasTime: boolean;
+  /** Programs that tail calls reach. */
+  linked(): readonly Program[];
+}
+
+export interface BatchPlan {
+  readonly layout: BatchLayout;
+  /** Helpers ask for the packet, or say where it goes. */
+  readonly ofPackets: boolean;
+  /** Helpers move its ends; let it grow at its end. */
+  readonly moves: boolean;
+  readonly grows: boolean;
 }
 
 /** How the loop runs this program, or undefined where it must not. */
-export function batchLayout(program: Program, spec: ContextSpec | undefined, traits: BatchTraits): BatchLayout | undefined {
-  if (!isFreeOfPackets(program, traits)) return undefined;
-  const { given } = traits;
-  const { from, to } = readsUnwritten(program, computeFacts(program));
-  const always = {
-    clear: from === to ? [] : [{ at: PLACE.stackTop - from, bytes: from - to }],
-    store: [],
-    result: DESCRIPTOR.r0,
-  };
+export function batchPlan(program: Program, spec: ContextSpec | undefined, traits: BatchTraits): BatchPlan | undefined {
+  const first = callsOf(program, traits);
+  if (first === undefined) return undefined;
+  const programs = first.tailCalls ? [...new Set([program, ...traits.linked()])] : [program];
+  const calls: Calls[] = [];
+  for (const one of programs) {
+    const found = one.type === program.type ? callsOf(one, traits) : undefined;
+    if (found === undefined || (spec?.packet !== undefined && readsTargets(one, spec))) return undefined;
+    calls.push(found);
+  }
+  const some = (what: keyof Calls): boolean => calls.some((one) => one[what]);
+  const ofPackets = some('ofPackets');
+  const isXdp = spec?.name === 'xdp_md';
+  const loads = programs.some(({ code }) => code.kind.includes(KIND.packetLoad));
+  // Machine code knows the packet of legacy loads from its descriptor.
+  if ((ofPackets && spec?.packet === undefined) || (some('moves') && (!isXdp || loads))) return undefined;
+  const layout = layoutOf(programs, spec, traits.given, { loads, moves: some('moves') });
+  return layout && { layout, ofPackets, moves: some('moves'), grows: some('grows') };
+}
+
+/** Bytes of the main functions' frame that some program may read before it is written. */
+function unwritten(programs: readonly Program[]): Span[] {
+  let lowest = 0;
+  let highest = Number.POSITIVE_INFINITY;
+  for (const program of programs) {
+    const { from, to } = readsUnwritten(program, computeFacts(program));
+    if (from === to) continue;
+    lowest = Math.max(lowest, from);
+    highest = Math.min(highest, to);
+  }
+  return lowest === 0 ? [] : [{ at: PLACE.stackTop - lowest, bytes: lowest - highest }];
+}
+
+function layoutOf(
+  programs: readonly Program[],
+  spec: ContextSpec | undefined,
+  given: BatchTraits['given'],
+  { loads, moves }: { readonly loads: boolean; readonly moves: boolean },
+): BatchLayout | undefined {
+  const [program] = programs as readonly [Program];
+  const always = { clear: unwritten(programs), store: [], result: DESCRIPTOR.r0 };
   const places = { pointer: DESCRIPTOR.data, length: DESCRIPTOR.length, network: networkOffset(program.type) };
-  const legacy = program.code.kind.includes(KIND.packetLoad) ? { legacy: places } : {};
+  const legacy = loads ? { legacy: places } : {};
   if (program.type === 'raw') {
     return { ...always, ...legacy, stride: RAW_STRIDE, r1: { descriptor: DESCRIPTOR.data }, r2: DESCRIPTOR.length, load: [] };
   }
-  if (spec?.packet === undefined || readsTargets(program, spec)) return undefined;
+  if (spec?.packet === undefined) return undefined;
   const { data, dataEnd, dataMeta, length } = spec.packet;
   const into = (descriptor: number, offset: number, bytes: 4 | 8 = 4): BatchCopy => ({ descriptor, window: PLACE.context + offset, bytes });
   const load = dataEnd === data + 4 ? [into(DESCRIPTOR.data, data, 8)] : [into(DESCRIPTOR.data, data), into(DESCRIPTOR.end, dataEnd)];
@@ -105,5 +174,7 @@ export function batchLayout(program: Program, spec: ContextSpec | undefined, tra
     r1: PLACE.context,
     template: { from: TEMPLATE, to: PLACE.context, bytes: Math.ceil(spec.bytes / 8) * 8 },
     load,
+    // Where the packet is then.
+    ...(moves ? { store: [into(DESCRIPTOR.data, data, 8)] } : {}),
   };
 }

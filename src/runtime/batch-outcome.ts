@@ -3,7 +3,7 @@ import type { PacketBlock } from '../pcap/block.ts';
 import { verdictOf } from '../spec/contexts.ts';
 import { copyBytes } from '../util/bytes.ts';
 import type { BpfStopped } from '../util/stopped.ts';
-import type { Window } from '../window/window.ts';
+import { PLACE, type Window } from '../window/window.ts';
 import { DESCRIPTOR } from './batch-layout.ts';
 import type { ProgramEvent } from './events.ts';
 import type { Redirect } from './home.ts';
@@ -66,6 +66,13 @@ const MAX_TRACE = 1000;
 const SMALL = 16;
 const R0_WORD = DESCRIPTOR.r0 / 4;
 
+/** Descriptors of packets that the native loop has run, `stride` words apart, from packet `first` of the block on. */
+export interface DescriptorRow {
+  readonly words: Uint32Array;
+  readonly stride: number;
+  readonly first: number;
+}
+
 export class BatchOutcome implements BatchItem {
   readonly #type: string;
   readonly #window: Window;
@@ -89,7 +96,10 @@ export class BatchOutcome implements BatchItem {
   /** Of packets that ran alone: where they are in the window. */
   #data = 0;
   #end = 0;
-  /** Of blocks that the native loop ran: a copy, once one is asked for. */
+  /** Of blocks that the native loop ran. */
+  #row: DescriptorRow = { words: new Uint32Array(0), stride: 0, first: 0 };
+  #mayMove = false;
+  /** A copy of the block, once one is asked for. */
   #copy: Uint8Array = new Uint8Array(0);
   #isCopied = false;
   #ranAlone = false;
@@ -129,11 +139,11 @@ export class BatchOutcome implements BatchItem {
   }
 
   get packet(): Uint8Array {
-    return this.#ranAlone ? this.#window.slice(this.#data, this.#end - this.#data) : this.#left(this.#hidden);
+    return this.#ranAlone ? this.#window.slice(this.#data, this.#end - this.#data) : this.#left(false);
   }
 
   get frame(): Uint8Array {
-    if (!this.#ranAlone) return this.#left(0);
+    if (!this.#ranAlone) return this.#left(true);
     const { packet } = this;
     const block = this.#block!;
     const from = block.offsets[this.#at]!;
@@ -169,9 +179,14 @@ export class BatchOutcome implements BatchItem {
     return this.#block!.linkTypes[this.#at]!;
   }
 
-  /** Of a packet that the native loop ran, which stayed where it was. */
-  #left(skip: number): Uint8Array {
+  /** Of a packet that the native loop ran; `hidden`: with what the program does not see of it. */
+  #left(hidden: boolean): Uint8Array {
     const block = this.#block!;
+    const { words, stride, first } = this.#row;
+    const at = (this.#at - first) * stride;
+    const data = words[at]!;
+    const end = words[at + 1]!;
+    if (this.#mayMove) return this.#window.slice(data, end - data);
     const { bytes, count, offsets, lengths } = block;
     if (!this.#isCopied) {
       const used = offsets[count - 1]! + lengths[count - 1]!;
@@ -179,15 +194,14 @@ export class BatchOutcome implements BatchItem {
       copyBytes(this.#copy.subarray(0, used), bytes.subarray(0, used));
       this.#isCopied = true;
     }
-    const from = offsets[this.#at]!;
-    const to = from + lengths[this.#at]!;
-    return this.#copy.subarray(Math.min(from + skip, to), to);
+    return this.#copy.subarray(hidden ? offsets[this.#at]! : data - PLACE.packet, end - PLACE.packet);
   }
 
-  /** The packets that follow are of this block. `alone`: they run one by one, and may move. */
-  begin(block: PacketBlock, alone: boolean): void {
+  /** The packets that follow are of this block. `alone`: they run one by one. `mayMove`: helpers may move those that do not. */
+  begin(block: PacketBlock, alone: boolean, mayMove = false): void {
     this.#block = block;
     this.#ranAlone = alone;
+    this.#mayMove = mayMove;
     this.#isCopied = false;
     const { count, lengths, wireLengths } = block;
     let cut = 0;
@@ -195,20 +209,24 @@ export class BatchOutcome implements BatchItem {
     this.#cut += cut;
   }
 
-  /** Packets [from, until) of the block came to their exit: R0 of each in a row of descriptors, `stride` words apart. */
-  exits(from: number, until: number, words: Uint32Array, stride: number): void {
+  /** Packets [from, until) of the block came to their exit; `redirects`: where some go. */
+  exits(from: number, until: number, row: DescriptorRow, redirects: ReadonlyMap<number, Redirect>): void {
+    const { words, stride, first } = row;
+    this.#row = row;
     // After a stop the loop has gone on: the copy is older.
     this.#isCopied = false;
-    if (this.#each !== undefined) {
+    if (this.#each !== undefined || redirects.size > 0) {
       for (let i = from; i < until; i++) {
-        const at = i * stride + R0_WORD;
+        const at = (i - first) * stride + R0_WORD;
+        this.redirect = redirects.get(i);
         this.#exit(i, words[at]!, words[at + 1]!);
       }
+      this.redirect = undefined;
       return;
     }
     const small = this.#small;
     const named = this.#named;
-    for (let i = from, at = from * stride + R0_WORD; i < until; i++, at += stride) {
+    for (let i = from, at = (from - first) * stride + R0_WORD; i < until; i++, at += stride) {
       const low = words[at]!;
       const high = words[at + 1]!;
       if (low < SMALL && (high === 0 || ((named >>> low) & 1) !== 0)) small[low]!++;
@@ -216,7 +234,7 @@ export class BatchOutcome implements BatchItem {
     }
     if (this.#keeps) {
       const values = this.#room(until - from);
-      for (let i = from, at = from * stride + R0_WORD, to = 2 * this.index; i < until; i++, at += stride, to += 2) {
+      for (let i = from, at = (from - first) * stride + R0_WORD, to = 2 * this.index; i < until; i++, at += stride, to += 2) {
         values[to] = words[at]!;
         values[to + 1] = words[at + 1]!;
       }

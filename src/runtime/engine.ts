@@ -19,6 +19,8 @@ export interface RunRequest {
 export interface BatchRunner {
   /** Runs `count` descriptors from `first` on; gives how many came to their exit. Fewer: the next one was stopped. */
   run(first: number, count: number): number;
+  /** In a helper of such a run: those that have not come to their exit, this one included. */
+  left(): number;
   /** Why the last one was stopped. */
   stopped(): BpfStopped;
 }

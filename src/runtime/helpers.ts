@@ -230,6 +230,7 @@ export const COMMON_HELPERS: Readonly<Record<number, Implementation>> = {
 
 export function toHelper(home: Home, implementation: Implementation): HelperFunction {
   return (caller) => {
+    home.batch?.enter();
     caller.registers[0] = BigInt.asUintN(64, BigInt(implementation(caller, home)));
   };
 }

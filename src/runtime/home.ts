@@ -124,6 +124,8 @@ export class Home implements MapHome {
   redirect: Redirect | undefined;
   tunnel: Tunnel | undefined;
   programType = 'raw';
+  /** Many packets are under way: `packet` is that of the running one once it has been entered. */
+  batch: { enter(): void } | undefined;
   /** Counts what the interpreter does. */
   coverage: Coverage | undefined;
   /** Global variables; pointers. `constant`: programs cannot write it. */

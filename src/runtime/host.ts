@@ -196,6 +196,8 @@ export interface Executable {
   readonly tailStacks: number;
   /** Runs `count` descriptors from `first` on; returns how many came to their exit. Fewer: the next one was stopped; go on behind it. */
   runBatch(first: number, count: number): number;
+  /** While a batch is under way, in a helper: descriptors that have not come to their exit, this one included. */
+  readonly batchLeft: number;
   /** Of the last run or batch that was stopped. */
   stopped(): StopState;
   dispose(): void;

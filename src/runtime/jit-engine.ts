@@ -397,6 +397,7 @@ class JitObject implements EngineObject {
     loop.setCpu(this.#home.cpu);
     return {
       run: (first, count) => loop.runBatch(first, count),
+      left: () => loop.batchLeft,
       stopped: () => {
         const error = orStopped(() => this.#throwStop(loop));
         assert(error instanceof BpfStopped, 'a stop is thrown');

@@ -6,7 +6,7 @@ import { PLACE, type Window } from '../window/window.ts';
 import { encodePlain } from './values.ts';
 
 /** Room from the start of the headroom on that a packet may grow into: a page, less the kernel's own bookkeeping at its end. */
-const GROWS_TO = 4096 - 320;
+export const GROWS_TO: number = 4096 - 320;
 const TAILROOM = GROWS_TO;
 /** Where the packet starts if nothing is asked for in front of it, so that headers behind 14 bytes are aligned as in the kernel. */
 export const HEADROOM = 256;
@@ -76,6 +76,16 @@ export class PacketArea {
 
   get length(): number {
     return this.end - this.data;
+  }
+
+  /** A packet that lies there already, as the context says, with room from `start` on and after its end. */
+  enter(start: number, data: number, end: number): void {
+    this.encapsulated = false;
+    this.start = start;
+    this.meta = data;
+    this.data = data;
+    this.end = end;
+    this.limit = Math.max(start + GROWS_TO, end);
   }
 
   /** Places the packet; [meta, data) is empty. */

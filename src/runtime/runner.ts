@@ -8,7 +8,7 @@ import { contextOf, networkOffset, seesLinkLayer, verdictOf } from '../spec/cont
 import { BpfError } from '../util/error.ts';
 import { orStopped } from '../util/stopped.ts';
 import { PLACE } from '../window/window.ts';
-import { batchLayout } from './batch-layout.ts';
+import { batchPlan } from './batch-layout.ts';
 import { NativeBatch } from './batch-loop.ts';
 import { BatchOutcome, type BatchResult } from './batch-outcome.ts';
 import { ListedPackets } from './batch-packets.ts';
@@ -251,20 +251,36 @@ export class Runner {
     )
       return undefined;
     const replaced = (id: number): boolean => this.#options.helpers?.[id] !== undefined;
-    const layout = batchLayout(program, contextOf(program.type), { given: ctx ?? {}, replaced, hasTime: options.clock === 'capture' });
-    if (layout === undefined) return undefined;
+    const traits = { given: ctx ?? {}, replaced, hasTime: options.clock === 'capture', linked: () => this.#reached() };
+    const plan = batchPlan(program, contextOf(program.type), traits);
+    if (plan === undefined) return undefined;
     home.cpu = count(options.cpu ?? 0, 'cpu', 0, home.cpus - 1);
     home.kernel.begin(options.kernel);
     home.programType = program.type;
     placeInput(home, program, ctx === undefined ? {} : { ctx });
     const fuel = this.#fuel(options.fuel);
-    return new NativeBatch(home, runnable.batch(layout, fuel), layout, hidden, outcome);
+    return new NativeBatch(home, runnable.batch(plan.layout, fuel), plan, hidden, outcome);
+  }
+
+  /** Programs that are in program arrays. */
+  #reached(): Program[] {
+    const home = this.#home;
+    const found = new Set<Program>();
+    for (const map of home.maps) {
+      if (map.row.kept !== 'programs') continue;
+      for (let index = 0; index < map.maxEntries; index++) {
+        const program = this.#linked(home.window.u32(map.storage + 8 * index));
+        if (program !== undefined) found.add(program);
+      }
+    }
+    return [...found];
   }
 
   #runAlone(program: Program, runnable: Runnable, limit: number, options: RunOptions, outcome: BatchOutcome, at: number): void {
     const home = this.#home;
     const r0 = orStopped(() => this.#execute(program, runnable, limit, options).r0);
-    outcome.redirect = home.redirect;
+    // A program that was stopped redirects nothing.
+    outcome.redirect = typeof r0 === 'bigint' ? home.redirect : undefined;
     outcome.events = home.sent;
     outcome.traced(home.trace);
     const { data, end } = home.packet;

@@ -494,12 +494,15 @@ export class SimulatedExecutable implements Executable {
     return this.#stopped;
   }
 
+  batchLeft = 0;
+
   runBatch(first: number, count: number): number {
     const layout = this.#options.batch;
     assert(layout !== undefined, 'an executable without a batch layout runs one by one');
     const places = this.#places();
     this.#deadline = this.#timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + this.#timeoutMs;
     for (let done = 0; done < count; done++) {
+      this.batchLeft = count - done;
       if (this.#runDescriptor(layout, places, first + done * layout.stride) !== STOP.none) return done;
     }
     return count;

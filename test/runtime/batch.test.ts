@@ -11,7 +11,7 @@ import { createProgram } from '../../src/program/program.ts';
 import { readsUnwritten } from '../../src/program/stack-use.ts';
 import type { EngineName } from '../../src/runtime/engines.ts';
 import { loadBytes, loadProgram } from '../../src/runtime/load.ts';
-import type { LoadedObject } from '../../src/runtime/object.ts';
+import { LoadedObject } from '../../src/runtime/object.ts';
 import type { BatchOptions, RunResult } from '../../src/runtime/options.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { corpus, SKIP } from '../support/corpora.ts';
@@ -206,18 +206,101 @@ const PROGRAMS: Readonly<Record<string, { type: string; text: string; loop: 'nat
       r0 = 1
       exit`,
   },
-  'a helper that moves the packet': {
+  'helpers that move the packet': {
     type: 'xdp',
-    loop: 'javascript',
+    loop: 'native',
     text: `
-      r2 = -4
+      r6 = r1
+      r2 = -12
       call 44
-      r0 += 2
+      r1 = r6
+      r2 = 8
+      call 54
+      r9 = r0
+      r1 = r6
+      r2 = -8
+      call 54
+      r0 += r9
+      r2 = *(u32 *)(r6 + 0)
+      r3 = *(u32 *)(r6 + 4)
+      r3 -= r2
+      r0 += r3
+      r4 = *(u64 *)(r2 + 4)
+      *(u32 *)(r2 + 0) = r3
+      r0 += r4
+      exit`,
+  },
+  'a helper that lets the packet grow, some of them too far': {
+    type: 'xdp',
+    loop: 'native',
+    text: `
+      r6 = r1
+      r2 = *(u32 *)(r1 + 0)
+      r2 = *(u8 *)(r2 + 0)
+      r2 *= 15
+      r2 -= 20
+      r1 = r6
+      call 65
+      r7 = r0
+      r2 = *(u32 *)(r6 + 0)
+      r3 = *(u32 *)(r6 + 4)
+      r4 = *(u8 *)(r3 - 1)
+      *(u8 *)(r3 - 1) = 7
+      r3 -= r2
+      r0 = r3
+      r0 += r4
+      r0 += r7
+      exit`,
+  },
+  'helpers that read and write the packet, and a redirection of some': {
+    type: 'xdp',
+    loop: 'native',
+    text: `
+      r6 = r1
+      *(u64 *)(r10 - 8) = 0
+      r2 = 6
+      r3 = r10
+      r3 += -8
+      r4 = 4
+      call 189
+      r7 = *(u64 *)(r10 - 8)
+      r2 = *(u64 *)(r10 - 8)
+      r2 += 1
+      *(u64 *)(r10 - 8) = r2
+      r1 = r6
+      r2 = 8
+      r3 = r10
+      r3 += -8
+      r4 = 4
+      call 190
+      r0 = r7
+      r7 &= 3
+      if r7 != 0 goto out
+      r1 = 5
+      r2 = 0
+      call 23
+    out:
+      exit`,
+  },
+  'helpers of an skb': {
+    type: 'cgroup_skb',
+    loop: 'native',
+    text: `
+      r6 = r1
+      *(u64 *)(r10 - 8) = 0
+      r2 = 2
+      r3 = r10
+      r3 += -8
+      r4 = 4
+      call 26
+      r7 = r0
+      r0 = *(u64 *)(r10 - 8)
+      r0 += r7
       exit`,
   },
   'a redirection': {
     type: 'xdp',
-    loop: 'javascript',
+    loop: 'native',
     text: `
       r2 = *(u32 *)(r1 + 4)
       r1 = *(u32 *)(r1 + 0)
@@ -277,6 +360,55 @@ for (const [what, { type, text, loop, stops }] of Object.entries(PROGRAMS)) {
     }
   });
 }
+
+test('batches: tail calls, to programs that move the packet and read a stack that nobody has written', () => {
+  const maps = [{ name: 'next', type: 3, keySize: 4, valueSize: 4, maxEntries: 4, flags: 0 }];
+  const program = (name: string, text: string, within = 'xdp') => createProgram({ name, type: within, bytes: parse(text).bytes, maps });
+  // The first byte says where to go; 3 is an empty slot.
+  const first = `
+      r3 = *(u32 *)(r1 + 0)
+      r3 = *(u8 *)(r3 + 0)
+      r3 &= 3
+      *(u64 *)(r10 - 8) = r3
+      r2 = map[0]
+      call 12
+      r0 = 100
+      exit`;
+  const moves = `
+      r6 = r1
+      r2 = -4
+      call 44
+      r2 = *(u32 *)(r6 + 0)
+      *(u32 *)(r2 + 0) = 1
+      r0 = 1
+      exit`;
+  const reads = `
+      r0 = *(u64 *)(r10 - 8)
+      r2 = *(u64 *)(r10 - 16)
+      r0 += r2
+      *(u64 *)(r10 - 16) = 7
+      exit`;
+  const open = (functions = false): LoadedObject => {
+    const text = functions ? `call sub\nexit\nsub:${first}` : first;
+    const programs = [program('main', text), program('moves', moves), program('reads', reads)];
+    const object = new LoadedObject({ name: 'tail', programs, maps }, { host });
+    object.maps['next']!.set(0, object.programs['moves']);
+    object.maps['next']!.set(1, object.programs['reads']);
+    return object;
+  };
+  const packets = somePackets(500);
+  for (const engine of engines) {
+    using one = open();
+    const expected = oneByOne(one, 'main', packets, { engine: 'interpreter' });
+    using other = open();
+    const [seen, loop] = inOneGo(other, 'main', packets, { engine });
+    assert.deepEqual(seen, expected, engine);
+    assert.equal(loop, other.engine(engine).name === 'interpreter' ? 'javascript' : 'native');
+    assert.deepEqual([...new Set(expected.map(({ r0 }) => r0))].sort(), [1n, 100n], 'programs of the array were reached');
+    using functions = open(true);
+    assert.equal(inOneGo(functions, 'main', packets, { engine })[1], 'javascript');
+  }
+});
 
 test('a batch under way refuses other runs of its object', () => {
   using object = loadProgram(asm('xdp', 'r0 = 1\nexit'), { host });
