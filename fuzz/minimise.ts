@@ -48,7 +48,9 @@ function* smallerBodies(body: readonly Statement[]): Generator<readonly Statemen
       for (const taken of smallerBodies(s.taken)) yield replace({ ...s, taken });
       for (const otherwise of smallerBodies(s.otherwise)) yield replace({ ...s, otherwise });
     }
+    if (s.do === 'loop' || s.do === 'dead') yield replace(...s.body);
     if (s.do === 'tangle') {
+      yield replace(...s.blocks.flatMap((block) => block.body));
       for (const [i, block] of s.blocks.entries()) {
         // Branches beyond the last block lead out.
         yield replace({ ...s, blocks: s.blocks.filter((_, other) => other !== i) });

@@ -5,7 +5,8 @@ import { mapTypeName } from '../src/spec/maps.ts';
 import { toHex } from '../src/util/bytes.ts';
 import { assemble } from './assemble.ts';
 import { isBatch, MEMORY } from './compare.ts';
-import { type GeneratedMap, type GeneratedObject, type GeneratedProgram, type GeneratedRun, KFUNCS } from './tree.ts';
+import { type GeneratedMap, type GeneratedObject, type GeneratedProgram, type GeneratedRun, KFUNCS, type Statement } from './tree.ts';
+import { nested } from './walk.ts';
 
 const WIDTH = 200;
 
@@ -38,6 +39,10 @@ function runLines({ packet, ctx = {}, cpu = 0 }: GeneratedRun): string {
   return `-- run${cpu === 0 ? '' : ` cpu=${cpu}`}${fields.join('')}\n${toHex(packet, ' ')}`;
 }
 
+function callsKernel(body: readonly Statement[]): boolean {
+  return body.some((s) => s.do === 'kfunc' || nested(s).some(callsKernel));
+}
+
 export function reportObject(object: GeneratedObject, fuel: number, difference: string): string {
   const { maps, programs, elements, runs } = object;
   return [
@@ -46,6 +51,7 @@ export function reportObject(object: GeneratedObject, fuel: number, difference: 
     `-- type ${programs[0]!.type}`,
     `-- fuel ${fuel}`,
     ...maps.map(mapLine),
+    ...(programs.some(({ functions }) => functions.some(({ body }) => callsKernel(body))) ? [`-- kfuncs ${KFUNCS.join(' ')}`] : []),
     ...elements.map(({ map, index, program }) => `-- element ${maps[map]!.name} ${index} p${program}`),
     ...programs.map((program, i) => `-- program p${i}\n${text(program).trimEnd()}`),
     ...runs.map(runLines),

@@ -36,7 +36,7 @@ export interface DataProgram {
 
 /** In the order in which bpf_conformance looks for them in a `--` line. */
 const UPSTREAM_NAMES = ['asm', 'result', 'mem', 'raw', 'no register offset', 'c', 'error'] as const;
-const OWN_NAMES = /^(expect\s+\S+|test|fuel|engines|type|map|program|element|run)\b/;
+const OWN_NAMES = /^(expect\s+\S+|test|fuel|engines|type|map|kfuncs|program|element|run)\b/;
 
 export function parseDataFile(text: string, path: string): DataFile {
   const sections = splitSections(text, path);

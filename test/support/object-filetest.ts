@@ -2,6 +2,7 @@
 //
 //   -- type xdp                               of all programs; default: raw, R1 = the packet, R2 = its length
 //   -- map NAME KIND KEY VALUE ENTRIES [FLAGS]  KIND as in BPF_MAP_TYPE_*, lower case; sizes in bytes
+//   -- kfuncs NAME...                        kernel functions, as the programs number them
 //   -- program NAME                           assembly; the first one is run; `-- asm` is a program `main`
 //   -- element MAP INDEX NAME                 the program that a program array holds there, or the map that a map of maps does
 //   -- run [cpu=NUMBER] [FIELD=NUMBER]...     a run over that packet (hex), its context's fields set; several follow each other
@@ -82,13 +83,14 @@ function readTest(data: DataFile): ObjectTest {
   const { sections, path } = data;
   const of = (name: string): Section[] => sections.filter((section) => section.name === name);
   const type = of('type')[0]?.argument ?? 'raw';
+  const kfuncs = of('kfuncs').flatMap(({ argument }) => argument.split(/\s+/));
   const all = new Map(of('map').map((section) => [section.argument.split(/\s+/)[0]!, shapeOf(section, path)]));
   const programs = [...of('asm').map((section) => ({ ...section, argument: 'main' })), ...of('program')].map(({ argument, body, line }) => {
     const { bytes, lines, subprograms, maps } = parse(body, path, line);
     const shapes = maps.map(
       (name) => all.get(name) ?? refuse(path, line, `program ${argument} names map ${name}, which no section describes`),
     );
-    return createProgram({ name: argument, type, bytes, lines, subprograms, maps: shapes });
+    return createProgram({ name: argument, type, bytes, lines, subprograms, maps: shapes, kfuncs });
   });
   const runs = of('run').map(({ argument, body }) => {
     const fields = argument.split(/\s+/).flatMap((word) => (word === '' ? [] : [word.split('=') as [string, string]]));
