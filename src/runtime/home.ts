@@ -1,4 +1,5 @@
 // What one loaded object owns and its helpers share: the window, maps, clock, random numbers, and what programs said.
+import type { Shape } from '../btf/shape.ts';
 import type { Btf } from '../btf/types.ts';
 import type { HelperFunction } from '../interpreter/machine.ts';
 import type { Program } from '../program/program.ts';
@@ -81,6 +82,15 @@ export interface Redirect {
 /** A helper that the embedder gives: R1 to R5 in, R0 out. */
 export type EmbedderHelper = (r1: bigint, r2: bigint, r3: bigint, r4: bigint, r5: bigint) => bigint | number | undefined;
 
+/** Pointers. `constant`: programs cannot write it. `shape`: undefined without types. */
+export interface GlobalVariable {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+  readonly constant: boolean;
+  readonly shape: Shape | undefined;
+}
+
 export interface HomeOptions {
   readonly cpus: number;
   readonly clock: Clock;
@@ -128,8 +138,7 @@ export class Home implements MapHome {
   batch: { enter(): void } | undefined;
   /** Counts what the interpreter does. */
   coverage: Coverage | undefined;
-  /** Global variables; pointers. `constant`: programs cannot write it. */
-  readonly variables: { readonly name: string; readonly start: number; readonly end: number; readonly constant: boolean }[] = [];
+  readonly variables: GlobalVariable[] = [];
 
   constructor(window: Window, options: HomeOptions) {
     this.window = window;

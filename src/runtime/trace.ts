@@ -243,7 +243,7 @@ export class Tracer {
 
   #place(address: bigint): string {
     const pointer = BigInt.asUintN(64, address);
-    return this.#meaning(pointer) ?? `0x${pointer.toString(16)}`;
+    return this.#meaning(pointer, true) ?? `0x${pointer.toString(16)}`;
   }
 
   #value(value: bigint, isShort = false): string {
@@ -251,7 +251,7 @@ export class Tracer {
     return meaning === undefined ? number(value) : isShort ? meaning : `${meaning} (0x${value.toString(16)})`;
   }
 
-  #meaning(value: bigint): string | undefined {
+  #meaning(value: bigint, isAccess = false): string | undefined {
     if (value > 0xffff_ffffn) return undefined;
     const pointer = Number(value);
     const fp = Number(this.#before[REGISTERS]!);
@@ -260,7 +260,7 @@ export class Tracer {
       const up = Math.ceil((pointer - fp) / FRAME_BYTES);
       return `fp - ${fp + up * FRAME_BYTES - pointer} of ${up === 1 ? 'the caller' : `the frame ${up} up`}`;
     }
-    return meaningOf(this.#object.home, pointer);
+    return meaningOf(this.#object.home, pointer, isAccess);
   }
 }
 

@@ -20,7 +20,7 @@ export function createVariables(
     if (data === undefined) continue;
     for (const { name, offset, bytes, codec } of map.data?.variables ?? []) {
       const at = data.storage + offset;
-      home.variables.push({ name, start: at, end: at + bytes, constant: isReadOnly(map) });
+      home.variables.push({ name, start: at, end: at + bytes, constant: isReadOnly(map), shape: codec?.shape });
       const values = codec ?? plainCodec(bytes, `variable ${name}`);
       Object.defineProperty(variables, name, {
         enumerable: true,

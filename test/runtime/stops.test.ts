@@ -64,7 +64,10 @@ test('a pointer into a map names the element', () => {
   const { seen } = object.maps;
   seen!.set(4, { packets: 7n, bytes: 0n });
   const value = seen!.lookup(Uint8Array.of(4, 0, 0, 0))!;
-  assert.equal(meaningOf(object.home, value + 8), 'seen[4] + 8');
+  assert.equal(meaningOf(object.home, value), 'seen[4]');
+  assert.equal(meaningOf(object.home, value, true), 'seen[4].packets');
+  assert.equal(meaningOf(object.home, value + 8), 'seen[4].bytes');
+  assert.equal(meaningOf(object.home, value + 12), 'seen[4].bytes + 4');
   assert.equal(meaningOf(object.home, seen!.pointer), 'map seen');
   assert.equal(meaningOf(object.home, object.maps['.bss']!.storage), 'which');
   assert.equal(meaningOf(object.home, 12), undefined);
