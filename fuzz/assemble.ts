@@ -166,13 +166,14 @@ class Assembler {
   #through(
     s: { readonly offset: number; readonly base?: number | undefined; readonly via: Via | undefined },
     emit: (base: number, offset: number) => void,
+    loaded?: number,
   ): void {
     const { via, offset, base } = s;
     if (via === undefined) return emit(base ?? 10, offset);
     this.#mov(via.register, 10);
     this.#alu(ALU.add, via.register, via.part);
     emit(via.register, offset - via.part);
-    this.#alu(ALU.mov, via.register, via.refill);
+    if (via.register !== loaded) this.#alu(ALU.mov, via.register, via.refill);
   }
 
   #branch(s: Pick<TangleBlock, 'op' | 'width' | 'dst' | 'src' | 'imm'>, label: number): void {
@@ -217,8 +218,10 @@ class Assembler {
       case 'cast':
         return this.#add(KIND.addrSpaceCast, { size: 64, dst: s.dst, src: s.src, x: 1, imm: s.spaces });
       case 'load':
-        return this.#through(s, (src, offset) =>
-          this.#add(KIND.load, { x: 1, size: s.bytes, op: s.signed ? 1 : 0, dst: s.dst, src, offset }),
+        return this.#through(
+          s,
+          (src, offset) => this.#add(KIND.load, { x: 1, size: s.bytes, op: s.signed ? 1 : 0, dst: s.dst, src, offset }),
+          s.dst,
         );
       case 'store':
         return this.#through(s, (dst, offset) =>
@@ -236,9 +239,9 @@ class Assembler {
         if (s.forget) this.#add(KIND.swap, { op: SWAP.le, size: 8 * s.bytes, dst: s.op === ATOMIC.cmpxchg ? 0 : s.src });
         return;
       case 'acquire':
-        return this.#add(KIND.loadAcquire, { x: 1, size: s.bytes, dst: s.dst, src: s.base ?? 10, offset: s.offset });
+        return this.#through(s, (src, offset) => this.#add(KIND.loadAcquire, { x: 1, size: s.bytes, dst: s.dst, src, offset }), s.dst);
       case 'release':
-        return this.#add(KIND.storeRelease, { x: 1, size: s.bytes, dst: s.base ?? 10, src: s.src, offset: s.offset });
+        return this.#through(s, (dst, offset) => this.#add(KIND.storeRelease, { x: 1, size: s.bytes, dst, src: s.src, offset }));
       case 'if': {
         const then = this.#newLabel();
         const end = this.#newLabel();

@@ -176,7 +176,7 @@ function statement(state: State): Statement {
     const signed = bytes < 8 && r.oneIn(3);
     const dst = writable(state);
     const at = place(state, bytes);
-    return { do: 'load', bytes, signed, dst, ...at, via: via(state, at.base, dst) };
+    return { do: 'load', bytes, signed, dst, ...at, via: via(state, at.base) };
   }
   if (choice < 70) {
     const bytes = r.pick(BYTES);
@@ -188,7 +188,9 @@ function statement(state: State): Statement {
   if (choice < 78) {
     const bytes = r.pick(BYTES);
     const at = atomicPlace(state, bytes);
-    return r.oneIn(2) ? { do: 'acquire', bytes, dst: writable(state), ...at } : { do: 'release', bytes, src: readable(state), ...at };
+    if (r.oneIn(2)) return { do: 'acquire', bytes, dst: writable(state), ...at, via: via(state, at.base) };
+    const src = readable(state);
+    return { do: 'release', bytes, src, ...at, via: via(state, at.base, src) };
   }
   if (choice < 89 && state.depth < 3) return branch(state);
   if (choice < 92 && state.depth < 2 && state.loopFactor < 40) return r.oneIn(3) ? tangle(state) : loop(state);

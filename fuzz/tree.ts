@@ -12,7 +12,7 @@ export type Operand =
 /** An argument of a helper. `stack`: address of the argument area, that many bytes in; `frame`: of the words that statements use. */
 export type Argument = Operand | { readonly stack: number } | 'context' | { readonly map: number };
 
-/** A scratch register that becomes R10 + `part`; it gets the number `refill` afterwards. */
+/** A scratch register that becomes R10 + `part`; it gets the number `refill` afterwards, unless it is what was loaded into. */
 export interface Via {
   readonly register: number;
   readonly part: number;
@@ -78,8 +78,8 @@ export type Statement =
       readonly forget: boolean;
       readonly via: Via | undefined;
     } & Place)
-  | ({ readonly do: 'acquire'; readonly bytes: Bytes; readonly dst: number } & Place)
-  | ({ readonly do: 'release'; readonly bytes: Bytes; readonly src: number } & Place)
+  | ({ readonly do: 'acquire'; readonly bytes: Bytes; readonly dst: number; readonly via: Via | undefined } & Place)
+  | ({ readonly do: 'release'; readonly bytes: Bytes; readonly src: number; readonly via: Via | undefined } & Place)
   | {
       readonly do: 'if';
       readonly op: number;
