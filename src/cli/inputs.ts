@@ -1,11 +1,12 @@
 // What a program is given by options: variables, maps, a packet, a context.
 import type { JsonContents } from '../runtime/contents.ts';
+import type { LoadBytesOptions } from '../runtime/load.ts';
 import type { LoadedObject } from '../runtime/object.ts';
-import type { LoadOptions } from '../runtime/options.ts';
+import { PROGRAM_TYPES } from '../spec/programs.ts';
 import { tryParseHex } from '../util/bytes.ts';
 import { BpfError } from '../util/error.ts';
 import { fileArgument, readInput, text } from './files.ts';
-import { assignment, count, hexBytes, integer } from './usage.ts';
+import { assignment, count, hexBytes, integer, UsageError } from './usage.ts';
 
 export interface ContextGiven {
   readonly ctx: readonly string[];
@@ -14,15 +15,40 @@ export interface ContextGiven {
 
 export interface LoadingGiven {
   readonly set: readonly string[];
+  readonly 'map-size': readonly string[];
+  readonly kconfig?: string | undefined;
+  readonly ksym: readonly string[];
+  readonly type?: string | undefined;
   readonly cpus?: string | undefined;
 }
 
 /** The options of `load` that LOADING stands for. */
-export function loadingOf(values: LoadingGiven): Pick<LoadOptions, 'variables' | 'cpus'> {
+export function loadingOf(
+  values: LoadingGiven,
+): Pick<LoadBytesOptions, 'variables' | 'cpus' | 'mapSizes' | 'kconfig' | 'ksyms' | 'defaultType'> {
   return {
+    ...(values['map-size'].length === 0 ? {} : { mapSizes: Object.fromEntries(values['map-size'].map(mapSize)) }),
+    ...(values.kconfig === undefined ? {} : { kconfig: text(readInput(values.kconfig)) }),
+    ...(values.ksym.length === 0 ? {} : { ksyms: Object.fromEntries(values.ksym.map(ksym)) }),
+    ...(values.type === undefined ? {} : { defaultType: programType(values.type) }),
     ...(values.set.length === 0 ? {} : { variables: Object.fromEntries(values.set.map(variable)) }),
     ...(values.cpus === undefined ? {} : { cpus: count('cpus', values.cpus, 1) }),
   };
+}
+
+function mapSize(given: string): [name: string, size: number] {
+  const [name, value] = assignment('map-size', given);
+  return [name, count('map-size', value, 1)];
+}
+
+function ksym(given: string): [name: string, value: bigint | Uint8Array] {
+  const [name, value] = assignment('ksym', given);
+  return [name, value.startsWith('@') ? readInput(fileArgument('ksym', value)) : integer('ksym', value)];
+}
+
+function programType(name: string): string {
+  if (name === 'raw' || PROGRAM_TYPES.some((type) => type === name)) return name;
+  throw new UsageError(`--type takes a type of program (${PROGRAM_TYPES.slice(1).join(', ')}), got "${name}"`);
 }
 
 function variable(given: string): [name: string, value: unknown] {

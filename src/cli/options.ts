@@ -39,11 +39,28 @@ export const PCAP: StringOption = {
 };
 
 /** What an object is loaded with. */
-export const LOADING: { readonly set: RepeatedOption; readonly cpus: StringOption } = {
+export const LOADING: {
+  readonly set: RepeatedOption;
+  readonly 'map-size': RepeatedOption;
+  readonly kconfig: StringOption;
+  readonly ksym: RepeatedOption;
+  readonly type: StringOption;
+  readonly cpus: StringOption;
+} = {
   set: {
     ...{ type: 'string', multiple: true, default: [], value: 'NAME=VALUE' },
     help: 'a global variable, `const volatile` ones too: a number, a name or JSON; may be repeated',
   },
+  'map-size': {
+    ...{ type: 'string', multiple: true, default: [], value: 'MAP=N' },
+    help: 'another number of elements for a map; may be repeated',
+  },
+  kconfig: { type: 'string', value: 'FILE', help: "the kernel's .config, for what the object declares as __kconfig" },
+  ksym: {
+    ...{ type: 'string', multiple: true, default: [], value: 'NAME=ADDR|@FILE' },
+    help: 'a __ksym symbol: its address, or the bytes of the variable; may be repeated',
+  },
+  type: { type: 'string', value: 'TYPE', help: 'type of programs whose section says none (xdp, sched_cls, ...); default: raw' },
   cpus: { type: 'string', value: 'N', help: 'how many CPUs per-CPU maps have values for, default 1' },
 };
 

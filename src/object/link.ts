@@ -8,12 +8,17 @@ import { SLOT_BYTES } from '../isa/codec.ts';
 import type { AttachType, ProgramType } from '../spec/programs.ts';
 import { BpfError, type SourcePosition, unreachable } from '../util/error.ts';
 import { instructionPosition } from './functions.ts';
-import type { CollectionSpec, FunctionIndex, FunctionSpec, MapIndex, ProgramSpec } from './spec.ts';
+import type { CollectionSpec, ExternSpec, FunctionIndex, FunctionSpec, MapIndex, ProgramSpec } from './spec.ts';
 
 export interface LinkOptions {
   /** The BTF of the kernel whose layout structs shall have; without it the object's own. */
   readonly btf?: Btf | undefined;
+  /** Where a symbol of the kernel is; undefined: not known, and a weak one is 0. */
+  readonly ksym?: ((extern: ExternSpec) => KernelSymbol | undefined) | undefined;
 }
+
+/** An address, or a byte of a data map. */
+export type KernelSymbol = bigint | { readonly map: MapIndex; readonly offset: number };
 
 /** A program that stands on its own. Map references: src 1 or 2, imm = index into the collection's maps. */
 export interface LinkedProgram {
@@ -60,7 +65,7 @@ export function link(collection: CollectionSpec, programName: string | undefined
   const layout = layOut(collection, program);
   const target: CoreTarget | undefined =
     collection.btf === undefined ? undefined : { local: collection.btf, target: options.btf, littleEndian: collection.littleEndian };
-  return fillIn(collection, program, layout, target);
+  return fillIn(collection, program, layout, target, options.ksym);
 }
 
 export function findProgram(collection: CollectionSpec, name: string | undefined): ProgramSpec {
@@ -124,7 +129,13 @@ function layOut(collection: CollectionSpec, program: ProgramSpec): Layout {
   return { order, start, slots };
 }
 
-function fillIn(collection: CollectionSpec, program: ProgramSpec, layout: Layout, target: CoreTarget | undefined): LinkedProgram {
+function fillIn(
+  collection: CollectionSpec,
+  program: ProgramSpec,
+  layout: Layout,
+  target: CoreTarget | undefined,
+  ksym: LinkOptions['ksym'],
+): LinkedProgram {
   const bytes = new Uint8Array(layout.slots * SLOT_BYTES);
   const view = new DataView(bytes.buffer);
   const subprograms: LinkedFunction[] = [];
@@ -183,9 +194,15 @@ function fillIn(collection: CollectionSpec, program: ProgramSpec, layout: Layout
           break;
         }
         case 'ksym': {
-          // A weak symbol's address is compared with 0 to learn whether the kernel has it: nobody here does.
+          // A weak symbol's address is compared with 0 to learn whether the kernel has it.
           const extern = collection.externs[reference.extern]!;
-          set(LDDW_OPCODE, extern.weak || extern.type === 0 ? PSEUDO.none : PSEUDO.btfId, 0, 0);
+          const known = ksym?.(extern);
+          if (known === undefined) set(LDDW_OPCODE, extern.weak || extern.type === 0 ? PSEUDO.none : PSEUDO.btfId, 0, 0);
+          else if (typeof known === 'bigint') set(LDDW_OPCODE, PSEUDO.none, halfOf(known), halfOf(known >> 32n));
+          else {
+            set(LDDW_OPCODE, PSEUDO.mapValue, known.map, known.offset);
+            mapRefs.push({ slot, map: known.map });
+          }
           break;
         }
         case 'unresolved':
@@ -213,6 +230,8 @@ function fillIn(collection: CollectionSpec, program: ProgramSpec, layout: Layout
     poisoned,
   };
 }
+
+const halfOf = (value: bigint): number => Number(BigInt.asIntN(32, value));
 
 /** A map reference that no relocation filled in would be an index that means nothing. */
 function checkMapReferences(bytes: Uint8Array, program: ProgramSpec, mapRefs: readonly { readonly slot: number }[]): void {

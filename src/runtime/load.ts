@@ -8,6 +8,8 @@ import { createProgram, type MapShape, type Program, type ProgramInput } from '.
 import { BpfError } from '../util/error.ts';
 import { btfCodec } from './btf-values.ts';
 import { hiddenFields } from './hidden-fields.ts';
+import { type KconfigValue, kconfigValues } from './kconfig.ts';
+import { type KsymValue, kernelSymbols } from './ksyms.ts';
 import type { MapCodecs } from './maps.ts';
 import { LoadedObject } from './object.ts';
 import type { MapInput } from './object-input.ts';
@@ -23,6 +25,13 @@ export interface LoadBytesOptions<T extends ObjectTypes = AnyObject> extends Loa
   readonly only?: readonly string[];
   /** Type of programs whose section says nothing. Default 'raw': R1 = memory, R2 = its length. */
   readonly defaultType?: string;
+  /**
+   * Configuration values of the kernel (`__kconfig`): the text of a .config file, of which the object takes what it names, or values by
+   * name: numbers, booleans, 'y', 'n', 'm', text. Those that nobody gives are 0: not set.
+   */
+  readonly kconfig?: string | Readonly<Record<string, KconfigValue>>;
+  /** Symbols of the kernel (`__ksym`) by name: an address; or the bytes of a variable, one for each CPU of a per-CPU variable. */
+  readonly ksyms?: Readonly<Record<string, KsymValue>>;
   /** BTF of the kernel whose layout CO-RE relocations shall give; default: that of the object itself. */
   readonly btf?: Uint8Array | Btf;
 }
@@ -47,10 +56,12 @@ export function loadProgram(input: ProgramInput, options: LoadOptions = {}): Loa
 }
 
 /** What `readCollection` has read, linked and loaded. Throws as `loadBytes` does. */
-export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions = {}): LoadedObject {
-  if (!spec.littleEndian) {
-    throw new BpfError('object/big-endian', { in: 'file', path: spec.path }, 'an object for big-endian machines can be shown, not run');
+export function loadCollection(file: CollectionSpec, options: LoadBytesOptions = {}): LoadedObject {
+  if (!file.littleEndian) {
+    throw new BpfError('object/big-endian', { in: 'file', path: file.path }, 'an object for big-endian machines can be shown, not run');
   }
+  const symbols = kernelSymbols(file, options);
+  const { spec } = symbols;
   const shapes = spec.maps.map((map) => sized(shapeOf(map), options));
   const btf = options.btf instanceof Uint8Array ? loadBtf(options.btf, 'the BTF of the kernel') : options.btf;
   const { only } = options;
@@ -62,7 +73,7 @@ export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions =
     const type = declared === 'raw' ? (options.defaultType ?? 'raw') : declared;
     if (!autoload) optional.add(name);
     try {
-      programs.push(createProgram({ ...link(spec, name, { btf }), type, maps: shapes }));
+      programs.push(createProgram({ ...link(spec, name, { btf, ksym: symbols.find }), type, maps: shapes }));
     } catch (error) {
       if (!(error instanceof BpfError)) throw error;
       refused.push({ name, type, error, optional: !autoload });
@@ -72,7 +83,14 @@ export function loadCollection(spec: CollectionSpec, options: LoadBytesOptions =
     .map((map) => mapInput(spec, map))
     // What was not asked for cannot be reached: its slots stay empty.
     .map((map) => (map.elements === undefined ? map : { ...map, elements: map.elements.filter(isThere(spec, only)) }));
-  const object = new LoadedObject({ name: spec.path, programs, refused, optional, maps, btf: spec.btf, kernelBtf: btf }, options);
+  const object = new LoadedObject(
+    { name: spec.path, programs, refused, optional, maps, btf: spec.btf, kernelBtf: btf },
+    {
+      ...options,
+      ...(options.kconfig === undefined ? {} : { variables: { ...kconfigValues(spec, options.kconfig), ...options.variables } }),
+    },
+  );
+  symbols.place(object);
   for (const name of only ?? []) {
     const error = object.refused[name];
     if (error === undefined) continue;
