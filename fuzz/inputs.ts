@@ -9,6 +9,7 @@ import { parse } from '../src/asm/parse.ts';
 import { print } from '../src/asm/print.ts';
 import { parseBtfExt } from '../src/btf/ext.ts';
 import { printDeclaration, printType } from '../src/btf/print.ts';
+import { shapeOf } from '../src/btf/shape.ts';
 import { alignOf, type Btf, parseBtf, resolve, sizeOf } from '../src/btf/types.ts';
 import { type ClassicInstruction, decodeClassic, parseClassic } from '../src/classic/decode.ts';
 import { readElf } from '../src/elf/read.ts';
@@ -24,7 +25,9 @@ import { readCapture } from '../src/pcap/capture.ts';
 import { toEthernet } from '../src/pcap/link.ts';
 import { CaptureReader, readPackets } from '../src/pcap/read.ts';
 import { createProgram, type MapShape, type Program } from '../src/program/program.ts';
+import { decodeShape, encodeShape } from '../src/runtime/btf-values.ts';
 import { classicProgram } from '../src/runtime/classic.ts';
+import { printDeclarations } from '../src/runtime/declarations.ts';
 import { BpfError } from '../src/util/error.ts';
 import { newTally, tryObject } from '../test/robust/outcome.ts';
 import { mutateBytes, mutateSlots, mutateText } from './mutate.ts';
@@ -97,6 +100,9 @@ function takeCollection(collection: CollectionSpec, btf?: Btf): void {
   });
 }
 
+/** Values of larger types are not read: there are thousands of types in an object. */
+const MAX_VALUE_BYTES = 1024;
+
 function takeBtf(btf: Btf): void {
   each(btf.types.slice(0, 3000).keys(), (id) => {
     printDeclaration(btf, id);
@@ -104,6 +110,10 @@ function takeBtf(btf: Btf): void {
     resolve(btf, id);
     sizeOf(btf, id);
     alignOf(btf, id);
+    const shape = shapeOf(btf, id);
+    if (shape.bytes > MAX_VALUE_BYTES) return;
+    const out = new Uint8Array(shape.bytes);
+    encodeShape(btf, shape, decodeShape(shape, new Uint8Array(shape.bytes).fill(0x41)), out, () => 'fuzz');
   });
 }
 
@@ -274,6 +284,7 @@ export function kinds(): readonly Kind[] {
         const collection = load(bytes, 'fuzz.o');
         if (collection.btf !== undefined) takeBtf(collection.btf);
         takeCollection(collection);
+        printDeclarations(collection);
       },
     },
     {
