@@ -5,9 +5,10 @@ import type { PacketBlock, PacketSource } from '../pcap/block.ts';
 import type { Capture } from '../pcap/capture.ts';
 import { LINKTYPE } from '../pcap/link.ts';
 import type { BatchItem, BatchResult } from '../runtime/batch-outcome.ts';
-import type { JsonContents } from '../runtime/contents.ts';
 import type { LoadedProgram } from '../runtime/loaded-program.ts';
+import type { LoadedObject } from '../runtime/object.ts';
 import type { BatchOptions } from '../runtime/options.ts';
+import { printMaps } from '../runtime/tables.ts';
 import { surroundings } from '../util/stopped.ts';
 import { Progress } from './progress.ts';
 import { count, UsageError } from './usage.ts';
@@ -24,7 +25,7 @@ export interface CaptureOptions {
   /** The context of every run. */
   readonly given?: BatchOptions['ctx'] | undefined;
   readonly trace?: TraceOutput | undefined;
-  contents(): JsonContents;
+  readonly object: LoadedObject;
 }
 
 const MEGABYTE = 1e6;
@@ -108,7 +109,7 @@ function report(program: LoadedProgram, options: CaptureOptions, result: BatchRe
     const summary = {
       ...{ program: program.name, engine, packets, verdicts: result.verdicts, redirects: redirected, events: sent, stops, cut },
       ...(firstStop === undefined ? {} : { firstStop: firstStop.error.headline }),
-      ...(options.maps === true ? { maps: options.contents() } : {}),
+      ...(options.maps === true ? { maps: options.object.contents() } : {}),
       stats: { nsPerRun: nsPerPacket, loop },
     };
     process.stdout.write(`${JSON.stringify(summary)}\n`);
@@ -123,7 +124,7 @@ function report(program: LoadedProgram, options: CaptureOptions, result: BatchRe
         line(stops, `stopped; the first: packet ${(firstStop?.index ?? 0) + 1}, ${firstStop?.error.headline}`),
         firstStop === undefined ? '' : surroundings(firstStop.error).replace(/^(?=.)/gm, ' '.repeat(13)),
         line(cut, 'cut by the snap length: the program saw only what was captured'),
-        options.maps === true ? `${JSON.stringify(options.contents(), null, 1)}\n` : '',
+        options.maps === true ? printMaps(options.object) : '',
       ].join(''),
     );
   }

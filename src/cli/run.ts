@@ -74,7 +74,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (values['maps-in'] !== undefined) fillMaps(object, values['maps-in']);
     if (values.pcap !== undefined) {
       const { runCapture } = await import('./run-pcap.ts');
-      return runCapture(program, { ...values, pcap: values.pcap, given: contextOf(values), trace, contents: () => object.contents() });
+      return runCapture(program, { ...values, pcap: values.pcap, given: contextOf(values), trace, object });
     }
     return runOnce(object, program, values, engines, trace);
   } catch (error) {

@@ -1,6 +1,6 @@
 // The contents of an object's maps and variables as JSON that goes both ways: 64-bit numbers are decimal strings, bytes hex.
 import { toHex } from '../util/bytes.ts';
-import { BpfError, type Position } from '../util/error.ts';
+import { BpfError, type ErrorCode, type Position } from '../util/error.ts';
 import { knownNames } from '../util/text.ts';
 import { BpfMap } from './maps.ts';
 
@@ -68,16 +68,28 @@ export function fillMaps(
   create: (name: string) => BpfMap | undefined,
 ): void {
   const position: Position = path === undefined ? { in: 'option', name: 'contents' } : { in: 'file', path };
-  const refuse = (what: string): never => {
-    throw new BpfError('runtime/bad-contents', position, what);
+  const refuse = (what: string, code: ErrorCode = 'runtime/bad-contents'): never => {
+    throw new BpfError(code, position, what);
   };
+  try {
+    putIn(maps, contents, create, refuse);
+  } catch (error) {
+    if (!(error instanceof BpfError) || path === undefined) throw error;
+    throw new BpfError(error.code, position, error.message, { cause: error });
+  }
+}
+
+function putIn(
+  maps: readonly BpfMap[],
+  contents: unknown,
+  create: (name: string) => BpfMap | undefined,
+  refuse: (what: string, code?: ErrorCode) => never,
+): void {
   if (!isRecord(contents)) return refuse('expected {MAP: [{key, value}]}');
   const byName = new Map(maps.map((map) => [map.name, map]));
   for (const name of Object.keys(contents)) {
     const map = byName.get(name) ?? create(name);
-    if (map === undefined) {
-      throw new BpfError('runtime/unknown-map', position, `the object has no map ${name}; ${knownNames(name, [...byName.keys()])}`);
-    }
+    if (map === undefined) return refuse(`the object has no map ${name}; ${knownNames(name, [...byName.keys()])}`, 'runtime/unknown-map');
     byName.set(name, map);
   }
   for (const [name, entries] of Object.entries(contents)) {

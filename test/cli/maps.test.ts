@@ -1,0 +1,59 @@
+// --maps as tables and as JSON, and what --maps-in takes: the state after one run is the state before the next.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
+const folder = mkdtempSync(join(tmpdir(), 'bpfjit-'));
+process.on('exit', () => rmSync(folder, { recursive: true }));
+
+function runAll(...cases: readonly (readonly string[])[]): { status: number; stdout: string; stderr: string }[] {
+  const input = JSON.stringify(cases.map((one) => ['run', join(root, 'test/corpus/typed.o'), '--program', 'entry', ...one]));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/test/cli/batch.js')], { input, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+test('the state after a run is the state before the next', () => {
+  const [first] = runAll(['--maps', '--json']);
+  const output = JSON.parse(first!.stdout) as { maps: Record<string, { key: unknown; value: unknown }[]> };
+  assert.deepEqual(output.maps['counts'], [{ key: 1, value: ['1'] }]);
+  const all = join(folder, 'output.json');
+  const changed = join(folder, 'maps.json');
+  writeFileSync(all, first!.stdout);
+  const label = { key: 0, value: { state: 'OPEN', label: 'other', matrix: [[7]] } };
+  writeFileSync(changed, JSON.stringify({ ...output.maps, '.data': [label], counts: [{ key: 'OPEN', value: ['9007199254740993'] }] }));
+  const beyond = join(folder, 'beyond.json');
+  writeFileSync(beyond, '{"counts":[{"key":"CLOSED","value":["1"]}]}');
+  const [second, third, refused] = runAll(
+    ['--maps-in', all, '--maps', '--json'],
+    ['--maps-in', changed, '--maps', '--json'],
+    ['--maps-in', beyond],
+  );
+  const maps = JSON.parse(second!.stdout).maps;
+  assert.deepEqual(maps, { ...output.maps, counts: [{ key: 1, value: ['2'] }] });
+  const later = JSON.parse(third!.stdout).maps;
+  assert.deepEqual(later.counts, [{ key: 1, value: ['9007199254740994'] }]);
+  assert.deepEqual(later['.data'], [{ key: 0, value: { state: 1, label: 'other', matrix: [[7, 0, 0], [0, 0, 0]] } }]); // biome-ignore format: short
+  assert.equal(refused!.status, 1);
+  assert.match(refused!.stderr, /^error: .*beyond\.json: update of map counts: .*the index is beyond its end.* \[map\/refused\]/);
+});
+
+test('tables have names of enumerators, addresses and ports as people write them', () => {
+  const [shown] = runAll(['--maps', '--cpus', '2']);
+  const lines = shown!.stdout.split('\n');
+  assert.ok(lines.includes('map counts (percpu_array): 1 of 4 not zero'));
+  const at = lines.indexOf('map counts (percpu_array): 1 of 4 not zero');
+  assert.deepEqual(lines.slice(at + 1, at + 5), [
+    '  key       cpu  value',
+    '  OPEN  ->  sum      1',
+    '              0      1',
+    '              1      0',
+  ]);
+  assert.ok(lines.some((line) => line.startsWith('   10.0.0.1                80 ')));
+  assert.ok(lines.some((line) => line.endsWith('->  {state: CLOSED, packets: 1, word: 131073, low: 1, high: 2}')));
+});
