@@ -202,10 +202,9 @@ function layOutKconfig(elf: ElfFile, btf: Btf, externs: readonly ExternSpec[]): 
     if (extern.kind !== 'kconfig') return [];
     const type: BtfType = resolve(btf, extern.type);
     const size = sizeOf(btf, extern.type);
-    // A struct or the like would have no value to give, and could be of any size.
-    const isValue =
-      type.kind === 'int' || type.kind === 'enum' || type.kind === 'enum64' || (type.kind === 'array' && size! <= MAX_TEXT_BYTES);
-    if (size === undefined || size === 0 || !isValue) {
+    // A struct or the like would have no value to give; damaged types say any size.
+    const isValue = type.kind === 'int' || type.kind === 'enum' || type.kind === 'enum64' || type.kind === 'array';
+    if (size === undefined || size === 0 || size > MAX_TEXT_BYTES || !isValue) {
       const position = { in: 'file', path: elf.path, section: KCONFIG_SECTION } as const;
       throw new BpfError(
         'object/bad-extern',

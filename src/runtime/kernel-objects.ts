@@ -108,7 +108,7 @@ function push(front: boolean): Implementation {
 }
 
 function pop(front: boolean): Implementation {
-  return (caller, home) => {
+  return (caller) => {
     const head = caller.pointer(1, HEAD_BYTES, true);
     settle(caller, head);
     const node = word(caller, head + (front ? NODE.next : NODE.previous));
@@ -131,7 +131,7 @@ function add(caller: Caller, home: Home): number {
   return 0;
 }
 
-function remove(caller: Caller, home: Home): number {
+function remove(caller: Caller): number {
   const root = caller.pointer(1, HEAD_BYTES, true);
   const node = caller.pointer(2, NODE_BYTES, true);
   if (word(caller, node + NODE.owner) !== root) return 0;
@@ -139,7 +139,7 @@ function remove(caller: Caller, home: Home): number {
   return node;
 }
 
-function first(caller: Caller, home: Home): number {
+function first(caller: Caller): number {
   const root = caller.pointer(1, HEAD_BYTES, true);
   const node = word(caller, root + NODE.next);
   return node === root ? 0 : node;
