@@ -5,7 +5,7 @@
 // 32 seeds are bare programs, the next 32 objects with the same maps, and so on. Compared of bare programs: R0, the memory
 // after, fuel left, the reason and slot of a stop; of objects also packet, context, events, and every byte of the maps; with --kernel R0,
 // packet and the contents of the maps, for programs that its verifier takes. A difference is made small and printed as a filetest; the exit
-// status is 1. --stats runs nothing: it says what the seeds draw.
+// status is 1. --stats runs nothing: it says what the seeds draw; its exit status is 1 where some instruction is not drawn.
 import { parseArgs } from 'node:util';
 import { Comparer, type Comparison, OBJECT_FUEL } from './compare.ts';
 import type { GenerateOptions } from './draw.ts';
@@ -143,4 +143,5 @@ function stats(): void {
     else for (const program of generateObject(seed, options(seed)).programs) drawn.add(program);
   }
   console.log(drawn.text());
+  if (drawn.never().length > 0) process.exitCode = 1;
 }

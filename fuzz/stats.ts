@@ -1,11 +1,16 @@
 // What the generator draws: instructions, their operands, helpers and map kinds, counted, with what was never drawn.
-import { KIND } from '../src/isa/code.ts';
+import { KIND, PSEUDO } from '../src/isa/code.ts';
 import { decode, encodingAt } from '../src/isa/codec.ts';
 import { ENCODINGS } from '../src/isa/opcodes.ts';
 import { helperLabel } from '../src/spec/helpers.ts';
 import { mapTypeName } from '../src/spec/maps.ts';
 import { assemble } from './assemble.ts';
 import type { GeneratedProgram } from './tree.ts';
+
+/** Those of linked programs. */
+const ALL = ENCODINGS.filter(({ kind, op }) => kind !== KIND.lddw || (op !== PSEUDO.mapIndex && op !== PSEUDO.mapIndexValue)).map(
+  ({ name, x }) => `${name}${x === 1 ? ' x' : ' k'}`,
+);
 
 export class Stats {
   readonly #encodings = new Map<string, number>();
@@ -33,13 +38,17 @@ export class Stats {
     }
   }
 
+  /** Instructions that no program has had so far. */
+  never(): string[] {
+    return ALL.filter((key) => !this.#encodings.has(key));
+  }
+
   text(): string {
-    const all = ENCODINGS.map(({ name, x }) => `${name}${x === 1 ? ' x' : ' k'}`);
-    const never = all.filter((key) => !this.#encodings.has(key));
+    const never = this.never();
     const pairs = [...this.#pairs].map(([key, found]) => [found.size, key] as const).sort((a, b) => a[0] - b[0]);
     return [
       `${this.#programs} programs, ${(this.#slots / this.#programs).toFixed(0)} slots each`,
-      `instructions: ${all.length - never.length} of ${all.length}; never: ${never.join(', ') || 'none'}`,
+      `instructions: ${ALL.length - never.length} of ${ALL.length}; never: ${never.join(', ') || 'none'}`,
       `rarest: ${rarest(this.#encodings)}`,
       `register pairs, fewest first: ${pairs.slice(0, 12).map(([size, key]) => `${key} ${size}`).join(', ')}`,
       `helpers: ${rarest(this.#helpers, Number.POSITIVE_INFINITY)}`,
