@@ -4,6 +4,7 @@ import { COMMON_HELPERS, type Implementation } from './helpers.ts';
 import { KERNEL_HELPERS, KERNEL_KFUNCS } from './helpers-kernel.ts';
 import { MAP_HELPERS } from './helpers-maps.ts';
 import { PACKET_HELPERS } from './helpers-packet.ts';
+import { SOCKET_HELPERS } from './helpers-sockets.ts';
 import { OBJECT_HELPERS, OBJECT_KFUNCS } from './kernel-objects.ts';
 import { PLAIN_KFUNCS } from './kfuncs.ts';
 import { NETWORK_HELPERS } from './network.ts';
@@ -21,6 +22,7 @@ export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
   ...PACKET_HELPERS,
   ...SHAPE_HELPERS,
   ...MAP_HELPERS,
+  ...SOCKET_HELPERS,
   ...TIMER_HELPERS,
   ...OBJECT_HELPERS,
   ...NETWORK_HELPERS,

@@ -11,7 +11,7 @@ import type { Coverage } from './coverage.ts';
 import { Events, type ProgramEvent } from './events.ts';
 import { KernelObjects } from './kernel-objects.ts';
 import { type KernelInput, KernelState } from './kernel-state.ts';
-import type { BpfMap, MapHome } from './maps.ts';
+import type { BpfMap, MapHome, SocketPointers } from './maps.ts';
 import { Network, type Route, type Socket } from './network.ts';
 import { PacketArea } from './packet.ts';
 import { PerCpuBlocks } from './per-cpu.ts';
@@ -76,6 +76,10 @@ export interface Redirect {
   /** The map, and the key in it, of bpf_redirect_map. */
   readonly map?: string;
   readonly key?: number;
+  /** The key of a map whose keys are no numbers. */
+  readonly keyBytes?: Uint8Array;
+  /** Of a map of sockets: the one that was at that key. */
+  readonly socket?: Socket;
   readonly flags: bigint;
 }
 
@@ -175,6 +179,10 @@ export class Home implements MapHome {
   mapOfProgram(program: Program, index: number): BpfMap | undefined {
     const shape = program.maps[index];
     return shape === undefined ? undefined : this.#byName.get(shape.name);
+  }
+
+  get sockets(): SocketPointers {
+    return this.network;
   }
 
   readonly mapAt = (descriptor: number): BpfMap | undefined => this.#mapsAt.get(descriptor);

@@ -407,7 +407,14 @@ export class MapStore {
     return isInside && (isFull || !this.hasSlots) ? pointer : undefined;
   }
 
-  /** @internal Of a map of devices, CPUs or sockets: whether there is something at that key. */
+  /** @internal Of a map of sockets: the pointer at that key, 0: none. */
+  socketAt(key: Uint8Array): number {
+    this.#checkKey(key);
+    const place = this.row.ofSockets === true ? this.place(key) : undefined;
+    return place === undefined ? 0 : this.home.window.u32(place);
+  }
+
+  /** @internal Of a map of devices or CPUs: whether there is something at that key. */
   hasTarget(key: Uint8Array): boolean {
     this.#checkKey(key);
     return this.place(key) !== undefined;

@@ -9,7 +9,7 @@ import { type MapHome, MapStore, type UpdateMode } from './map-store.ts';
 import type { Input } from './types.ts';
 import { plainCodec, refuseValue, type ValueCodec } from './values.ts';
 
-export type { MapHome, MapSnapshot, UpdateMode } from './map-store.ts';
+export type { MapHome, MapSnapshot, SocketPointers, UpdateMode } from './map-store.ts';
 
 export interface MapCodecs {
   readonly key?: ValueCodec;

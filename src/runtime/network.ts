@@ -125,6 +125,21 @@ export class Network {
     return found === undefined ? 0 : this.#place(found);
   }
 
+  /** For maps of sockets: the pointer of one that the caller has given, 0: it is none. */
+  pointerOf(socket: unknown): number {
+    const found = this.#sockets.find((candidate) => candidate.socket === socket);
+    return found === undefined ? 0 : this.#place(found);
+  }
+
+  at(pointer: number): Socket | undefined {
+    return this.#sockets.find(({ at }) => at === pointer && at !== 0)?.socket;
+  }
+
+  /** Pointer to the first socket that the caller has given, 0: there is none. */
+  get first(): number {
+    return this.#sockets[0] === undefined ? 0 : this.#place(this.#sockets[0]);
+  }
+
   #place(found: ParsedSocket): number {
     if (found.at !== 0) return found.at;
     const { socket, local, remote } = found;
