@@ -72,6 +72,7 @@ export class Comparer {
       for (const [i, ending] of endings.entries()) {
         const other = reference[i]!;
         if (ending.text !== other.text) differences[i] ??= `${this.#objects[0]!.name}: ${other.text}\n${engine.name}: ${ending.text}`;
+        else if (!sameRegisters(ending.runs, other.runs)) differences[i] ??= registersText(engine.name, ending.runs, other.runs);
         else if (!sameBytes(ending.maps, other.maps)) differences[i] ??= `maps of ${this.#objects[0]!.name} and of ${engine.name} differ`;
       }
     }
@@ -81,6 +82,7 @@ export class Comparer {
 
 interface Ending {
   readonly text: string;
+  readonly runs: readonly ObjectRun[];
   readonly maps: readonly Uint8Array[];
 }
 
@@ -117,10 +119,12 @@ function endingsOf(
     return objects.map((object, i) => {
       fillArrays(loaded, object, prefix(i));
       const fuel = fuelOf(object);
-      const texts = isBatch(object) ? batch(engine, loaded, `${prefix(i)}0`, object, fuel) : single(loaded, `${prefix(i)}0`, object, fuel);
+      const name = `${prefix(i)}0`;
+      const runs = isBatch(object) ? [] : object.runs.map((run) => runObject(loaded, name, { ...run, fuel }));
+      const texts = isBatch(object) ? batch(engine, loaded, name, object, fuel) : runs.map(textOf);
       const maps = mapBytes(loaded);
       loaded.restore(initial);
-      return { text: texts.join('\n'), maps };
+      return { text: texts.join('\n'), runs, maps };
     });
   } finally {
     loaded.dispose();
@@ -143,10 +147,6 @@ export function interpreted<T>(
   }
 }
 
-function single(loaded: LoadedObject, name: string, { runs }: GeneratedObject, fuel: number): string[] {
-  return runs.map((run) => textOf(runObject(loaded, name, { ...run, fuel })));
-}
-
 /** The first run's context and CPU, every packet twice: what one run after the other gives on the interpreter. */
 function batch({ engine }: ObjectEngine, loaded: LoadedObject, name: string, { runs }: GeneratedObject, fuel: number): string[] {
   const { ctx, cpu } = runs[0]!;
@@ -163,6 +163,25 @@ export function isBatch({ seed }: GeneratedObject): boolean {
 
 function sameBytes(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
   return a.length === b.length && a.every((bytes, i) => Buffer.compare(bytes, b[i]!) === 0);
+}
+
+/** Those of stops, as far as both engines know them. */
+function sameRegisters(runs: readonly ObjectRun[], others: readonly ObjectRun[]): boolean {
+  return runs.every((run, i) => {
+    const other = others[i]!;
+    if (run.kind !== 'stop' || other.kind !== 'stop') return true;
+    return (
+      run.registers?.every((value, r) => value === undefined || other.registers?.[r] === undefined || other.registers[r] === value) ?? true
+    );
+  });
+}
+
+function registersText(engine: string, runs: readonly ObjectRun[], others: readonly ObjectRun[]): string {
+  const text = (all: readonly ObjectRun[]): string =>
+    all
+      .map((run) => (run.kind === 'stop' ? `${run.what}: ${run.registers?.map((value) => value?.toString(16) ?? '-').join(' ')}` : ''))
+      .join('\n');
+  return `registers: ${text(others)}\n${engine}: ${text(runs)}`;
 }
 
 function outcomeOf(engine: TestEngine, program: Program, fuel: number): string {

@@ -329,6 +329,8 @@ export class NativeExecutable implements Executable {
     const reason = words[A.stopReason / 4]!;
     const registers = Array.from(longs.subarray(H.registers / 8, H.registers / 8 + 11));
     registers[10] = BigInt.asUintN(64, registers[10]! - BigInt(base));
+    // JavaScript has used those of its arguments.
+    if (longs[A.faultPc / 8] === longs[H.callPc / 8]) for (let i = 1; i < 6; i++) registers[i] = longs[H.arguments / 8 + i - 1]!;
     const located = words[A.stopSlot / 4] === 0xffff_ffff;
     const state = {
       reason,

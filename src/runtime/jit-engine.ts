@@ -4,11 +4,14 @@ import { type Caller, FIRST_HANDLE, type HelperFunction } from '../interpreter/m
 import { KIND } from '../isa/code.ts';
 import { STOP } from '../jit/activation.ts';
 import { addressFromNumber } from '../jit/address.ts';
+import { certainRegisters } from '../jit/certain.ts';
 import { compile } from '../jit/compile.ts';
 import { type Image, slotAt } from '../jit/image.ts';
+import { type Plan, planFlow } from '../jit/plan.ts';
 import { HELPER_TAIL_CALL, TAIL_STACK_LOWEST } from '../jit/tail-call.ts';
 import type { CompileOptions, Target } from '../jit/target.ts';
 import type { SymbolRef } from '../jit/unit.ts';
+import { computeFacts, type Facts } from '../program/facts.ts';
 import { functionAt, sourceAt } from '../program/lines.ts';
 import { FRAME_POINTER_WRITE, type Program } from '../program/program.ts';
 import { assert } from '../util/error.ts';
@@ -63,7 +66,7 @@ interface StopPlace {
   readonly reason: StopCause;
   readonly program: Program;
   readonly slot: number;
-  readonly registers: readonly bigint[];
+  readonly registers: readonly (bigint | undefined)[];
   readonly access?: FaultAccess | undefined;
 }
 
@@ -76,6 +79,8 @@ interface Prepared {
   readonly executable: Executable;
   /** Of functions that helpers or timers have called. */
   readonly functions: (Executable | undefined)[];
+  /** For what stops say of registers. */
+  analysis: { readonly facts: Facts; readonly plan: Plan } | undefined;
   /** By their layouts, as text. */
   readonly batches: Map<string, Executable>;
 }
@@ -259,7 +264,7 @@ class JitObject implements EngineObject {
       places: PLACES,
       nested: (depth) => this.#nestedPlaces(depth),
     });
-    const prepared: Prepared = { program, image, base, room, executable, functions: [], batches: new Map() };
+    const prepared: Prepared = { program, image, base, room, executable, functions: [], analysis: undefined, batches: new Map() };
     this.#prepared.set(program, prepared);
     let at = this.#placed.findIndex((other) => other.base > base);
     if (at < 0) at = this.#placed.length;
@@ -416,7 +421,7 @@ class JitObject implements EngineObject {
     const { program } = owner;
     const reason = thrown?.reason ?? REASONS.get(stop.reason) ?? 'unsupported';
     const access = reason === 'fault' && thrown === undefined ? faultAccess(stop.address, program, slot) : thrown?.access;
-    const place = { reason, program, slot, registers: stop.registers, access };
+    const place = { reason, program, slot, registers: this.#registersOf(owner, slot, stop), access };
     const words = program.code.kind[slot] === KIND.forbidden ? FRAME_POINTER_WRITE : WORDS[reason];
     if (access === undefined || thrown !== undefined) this.#throw(place, thrown?.what ?? words);
     const { kind, size, address } = access;
@@ -435,6 +440,20 @@ class JitObject implements EngineObject {
       },
       what,
     );
+  }
+
+  /** R0 to R10 as far as machine code has them. */
+  #registersOf(owner: Prepared, slot: number, { registers, slot: known, reason, thrown }: StopState): (bigint | undefined)[] {
+    const { program } = owner;
+    if (owner.analysis === undefined) {
+      const facts = computeFacts(program);
+      owner.analysis = { facts, plan: planFlow(program, facts, true) };
+    }
+    const { facts, plan } = owner.analysis;
+    const called = known < 0 && (reason !== STOP.fault || thrown !== undefined);
+    // The frame that there is no room for is not R10's.
+    const found = reason === STOP.stack ? registers.map((value, r) => (r === 10 ? value + BigInt(FRAME_BYTES) : value)) : registers;
+    return certainRegisters(program, facts, plan, slot, called, found);
   }
 
   /** The program and slot whose code was stopped, or called the routine that was. */

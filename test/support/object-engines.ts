@@ -72,7 +72,7 @@ export type ObjectRun =
       readonly rest: string;
     }
   /** `what`: the reason, the program and the slot; or what was thrown instead. */
-  | { readonly kind: 'stop'; readonly what: string };
+  | { readonly kind: 'stop'; readonly what: string; readonly registers?: readonly (bigint | undefined)[] };
 
 const NOTHING = new Uint8Array(0);
 
@@ -92,7 +92,10 @@ export function runObject(object: LoadedObject, program: string, options: RunOpt
       rest: `${fields.map(([, value]) => value).join(',')}${to} ${trace.join('|')}`,
     };
   } catch (error) {
-    if (error instanceof BpfStopped) return { kind: 'stop', what: `${error.reason} ${error.program} slot ${error.slot}` };
+    if (error instanceof BpfStopped) {
+      const what = `${error.reason} ${error.program} slot ${error.slot}`;
+      return { kind: 'stop', what, ...(error.registers === undefined ? {} : { registers: error.registers }) };
+    }
     if (error instanceof BpfError) return { kind: 'stop', what: `refused ${error.code} ${error.message}` };
     return { kind: 'stop', what: `threw ${(error as Error).stack}` };
   }

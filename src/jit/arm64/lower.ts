@@ -325,6 +325,8 @@ class Lowering {
       if (this.#fuel && this.program.fuelCost[slot] !== 0) {
         v.live = facts.liveIn[slot]!;
         v.flushLoads();
+        // In the middle of a block: what a stop says of registers must lie in them.
+        if (slot !== start) v.settle(v.live);
         this.#checkFuel(slot, this.program.fuelCost[slot]!);
       }
       if (kind === KIND.branch) return this.#branch(slot, block);

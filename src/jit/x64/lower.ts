@@ -225,7 +225,11 @@ class Lowering {
       if (kind === KIND.second) continue;
       asm.mark(slot);
       v.pinned = 0;
-      if (this.#fuel && this.program.fuelCost[slot] !== 0) this.#checkFuel(slot, this.program.fuelCost[slot]!);
+      if (this.#fuel && this.program.fuelCost[slot] !== 0) {
+        // In the middle of a block: what a stop says of registers must lie in them.
+        if (slot !== start) this.#settleAt(slot);
+        this.#checkFuel(slot, this.program.fuelCost[slot]!);
+      }
       if (kind === KIND.branch) return this.#branch(slot, block);
       if (kind === KIND.jump) return this.#runOn(this.#plan.takenTo[block]!, this.#plan.next[block]!);
       if (kind === KIND.exit) {
@@ -254,6 +258,11 @@ class Lowering {
       }
     }
     return this.#runOn(this.#plan.fallTo[block]!, this.#plan.next[block]!);
+  }
+
+  #settleAt(slot: number): void {
+    this.v.live = this.facts.liveIn[slot]!;
+    this.v.settle(this.v.live);
   }
 
   /** A short loop without another in it: where it lies decides how fast it is fetched. */

@@ -1,0 +1,42 @@
+// What stops say of registers: machine code names those that it surely has, with the values of the interpreter.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import '../../src/runtime/engines.ts';
+import { nativeHost } from '../../src/node.ts';
+import type { LoadOptions } from '../../src/runtime/options.ts';
+import { BpfStopped } from '../../src/util/stopped.ts';
+import { loadText } from './support.ts';
+
+const { host } = await nativeHost();
+const ENGINES = ['arm64-sim', ...(host === undefined ? [] : [host.target])] as const;
+
+function registersOf(text: string, engine: LoadOptions['engine'] & string, fuel: number): readonly (bigint | undefined)[] {
+  using object = loadText('xdp', text, { engine, host, fuel, helpers: { 200: () => assert.fail('no') } });
+  try {
+    object.programs['main']!.run();
+  } catch (error) {
+    if (error instanceof BpfStopped) return error.registers!;
+    throw error;
+  }
+  throw new Error('no stop');
+}
+
+/** With the numbers of the registers that every engine must know. */
+const PROGRAMS: Readonly<Record<string, readonly [text: string, fuel: number, known: readonly number[]]>> = {
+  'fuel at a loop': ['r6 = 3\nr7 = r6\nr7 += 40\nagain:\nr7 += 1\nif r7 != 0 goto again\nr0 = r6\nexit\n', 100, [6, 7, 10]],
+  'fuel in a function': ['r6 = 3\nagain:\nr1 = 7\ncall inner\nr6 += 1\ngoto again\ninner:\nr8 = r1\nr8 += 1\nr0 = r8\nexit\n', 100, [1]],
+  'a fault in the middle of a block': ['r6 = 5\nr7 = 9\nif r1 == 0 goto out\nr6 += 1\nr2 = 8\nr0 = *(u64 *)(r2 + 0)\nr0 += r6\nr0 += r7\nout:\nexit\n', 100, [10]],
+  'a fault behind a call': ['r6 = 5\nr7 = 0\ncall 5\nr6 += r0\nr0 = *(u64 *)(r7 + 0)\nr0 += r6\nexit\n', 100, [7, 10]],
+  'a tail call without fuel': ['r2 = 0\nr3 = 5\nr6 = r1\nr6 += 4\ncall 12\nr0 = r6\nexit\n', 100, [1, 2, 3, 6, 10]],
+}; // biome-ignore format: a table
+
+for (const [what, [text, fuel, known]] of Object.entries(PROGRAMS)) {
+  test(`registers of a stop: ${what}`, () => {
+    const expected = registersOf(text, 'interpreter', fuel);
+    for (const engine of ENGINES) {
+      const found = registersOf(text, engine, fuel);
+      for (const [r, value] of found.entries()) if (value !== undefined) assert.equal(value, expected[r], `${engine} r${r}`);
+      for (const r of known) assert.notEqual(found[r], undefined, `${engine} r${r}`);
+    }
+  });
+}
