@@ -1,6 +1,6 @@
 // bpfjit coverage: adds up lcov files, writes the sum, prints a table.
 import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { shownPath } from '../files/sources.ts';
 import {
   type FileCounts,
@@ -28,7 +28,7 @@ export async function coverage(argv: readonly string[]): Promise<number> {
   const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: Infinity });
   const min = values.min === undefined ? 0 : count('min', values.min);
   if (min > 100) throw new UsageError(`--min takes a percentage, got "${values.min}"`);
-  const paths = files.flatMap(infoFiles);
+  const paths = files.flatMap((path) => infoFiles(path, values.output));
   if (paths.length === 0) throw new UsageError(`no .info file in ${files.join(', ')}`);
   const sum: Lcov = new Map();
   for (const path of paths) mergeLcov(sum, parseLcov(text(readInput(path)), path));
@@ -41,13 +41,14 @@ export async function coverage(argv: readonly string[]): Promise<number> {
   return 1;
 }
 
-/** A folder stands for its .info files. */
-function infoFiles(path: string): string[] {
+/** A folder stands for its .info files, but for the sum that an earlier run has written there. */
+function infoFiles(path: string, output: string | undefined): string[] {
   if (path === '-' || !statSync(path).isDirectory()) return [path];
   return readdirSync(path)
     .filter((name) => name.endsWith('.info'))
     .sort()
-    .map((name) => join(path, name));
+    .map((name) => join(path, name))
+    .filter((file) => output === undefined || resolve(file) !== resolve(output));
 }
 
 function percent({ found, hit }: Share): number {

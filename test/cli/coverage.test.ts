@@ -1,4 +1,4 @@
-// Coverage through the command line and through the environment: files, their sums, the table. As processes.
+// Coverage through the command line and through the environment: files, their sums, the table.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,36 +7,47 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseLcov } from '../../src/lcov/lcov.ts';
+import type { Ran } from './batch.ts';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
-const main = join(root, 'dist/src/cli/main.js');
 const object = join(root, 'test/corpus/stops.o');
+const source = join(root, 'test/corpus/stops.c');
 const folder = mkdtempSync(join(tmpdir(), 'bpfjit-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const spawned = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
-  spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', env: { ...process.env, ...env } });
 const packet = '03'.repeat(64);
+
+function runAll(cases: readonly (readonly string[])[]): readonly Ran[] {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/test/cli/batch.js')], {
+    ...{ input: JSON.stringify(cases), encoding: 'utf8', maxBuffer: 2 ** 26, cwd: root },
+  });
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout) as Ran[];
+}
 
 test('--coverage adds to the file, also where the program stops; bpfjit coverage shows the table', () => {
   const path = join(folder, 'one.info');
-  const ran = spawned([main, 'run', object, '--program', 'branches', '--packet', packet, '--coverage', path]);
-  assert.deepEqual([ran.status, ran.stderr], [0, '']);
-  const stopped = spawned([main, 'run', object, '--program', 'in_function', '--packet', packet, '--coverage', path]);
-  assert.equal(stopped.status, 1);
-  spawned([main, 'run', object, '--program', 'branches', '--packet', packet, '--coverage', path]);
-  const file = parseLcov(readFileSync(path, 'utf8'), path).get(join(root, 'test/corpus/stops.c'))!;
+  const sumPath = join(folder, 'sum.info');
+  const run = ['run', object, '--packet', packet, '--coverage', path, '--program'];
+  const [ran, stopped, again, table, folded, low] = runAll([
+    [...run, 'branches'],
+    [...run, 'in_function'],
+    [...run, 'branches'],
+    ['coverage', path, path, '-o', sumPath],
+    // Its own earlier output does not count.
+    ['coverage', folder, '-o', sumPath],
+    ['coverage', path, '--min', '99', '--json'],
+  ]) as [Ran, Ran, Ran, Ran, Ran, Ran];
+  assert.deepEqual([ran.status, ran.stderr, stopped.status, again.status], [0, '', 1, 0]);
+  const file = parseLcov(readFileSync(path, 'utf8'), path).get(source)!;
   assert.deepEqual([file.functions.get('branches')?.calls, file.functions.get('count_kind')?.calls], [2, 1]);
-
-  const table = spawned([main, 'coverage', path, path, '-o', join(folder, 'sum.info')]);
   assert.equal(table.status, 0, table.stderr);
   const lines = table.stdout.split('\n');
   assert.match(lines[0]!, /^file +lines +functions +branches +lines not run$/);
   assert.match(lines[1]!, /^test\/corpus\/stops\.c +\d+\/\d+ +\d+\.\d% +\d\/\d +\d+\.\d% +\d+\/\d+ +\d+\.\d% {2}\d+/);
   assert.match(lines[3]!, /^all /);
-  const sum = parseLcov(readFileSync(join(folder, 'sum.info'), 'utf8'), 'sum');
-  assert.equal(sum.get(join(root, 'test/corpus/stops.c'))!.functions.get('branches')?.calls, 4);
-  const low = spawned([main, 'coverage', path, '--min', '99', '--json']);
+  assert.equal(folded.status, 0, folded.stderr);
+  assert.equal(parseLcov(readFileSync(sumPath, 'utf8'), sumPath).get(source)!.functions.get('branches')?.calls, 2);
   assert.equal(low.status, 1);
   assert.match(low.stderr, /^error: \d+\.\d% of the lines were run, less than 99% \[cli\/too-little-coverage\]\n$/);
   assert.deepEqual(Object.keys(JSON.parse(low.stdout) as object), ['files', 'total']);
@@ -59,8 +70,11 @@ test('BPFJIT_COVERAGE: each process and each Worker leaves a file, which add up,
       worker.once('message', () => worker.terminate());
     }`,
   );
-  for (let i = 0; i < 2; i++) assert.equal(spawned([script], { BPFJIT_COVERAGE: into }).stderr, '');
-  assert.equal(readdirSync(into).length, 4);
-  const { stdout } = spawned([main, 'coverage', into, '-o', '-']);
-  assert.match(stdout, /^FNDA:4,branches$/m);
+  const { stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8', env: { ...process.env, BPFJIT_COVERAGE: into } });
+  assert.equal(stderr, '');
+  const counts = readdirSync(into).map((name) => parseLcov(readFileSync(join(into, name), 'utf8'), name).get(source));
+  assert.deepEqual(
+    counts.map((file) => file?.functions.get('branches')?.calls),
+    [1, 1],
+  );
 });
