@@ -15,31 +15,39 @@ import { SYNCOOKIE_HELPERS } from './syncookies.ts';
 import { TIMER_HELPERS } from './timers.ts';
 import { TUNNEL_HELPERS } from './tunnels.ts';
 
-export const ALL_HELPERS: Readonly<Record<number, Implementation>> = {
-  ...COMMON_HELPERS,
-  ...KERNEL_HELPERS,
-  ...PER_CPU_HELPERS,
-  ...PACKET_HELPERS,
-  ...SHAPE_HELPERS,
-  ...MAP_HELPERS,
-  ...SOCKET_HELPERS,
-  ...TIMER_HELPERS,
-  ...OBJECT_HELPERS,
-  ...NETWORK_HELPERS,
-  ...SYNCOOKIE_HELPERS,
-  ...TUNNEL_HELPERS,
-  ...DYNPTR_HELPERS,
-};
+export interface Family {
+  readonly name: string;
+  readonly helpers?: Readonly<Record<number, Implementation>>;
+  readonly kfuncs?: Readonly<Record<string, Implementation>>;
+}
 
-export const ALL_KFUNCS: Readonly<Record<string, Implementation>> = {
-  ...PLAIN_KFUNCS,
-  ...KERNEL_KFUNCS,
-  ...PER_CPU_KFUNCS,
-  ...DYNPTR_KFUNCS,
-  ...OBJECT_KFUNCS,
-};
+export const FAMILIES: readonly Family[] = [
+  { name: 'general', helpers: COMMON_HELPERS, kfuncs: PLAIN_KFUNCS },
+  { name: 'kernel', helpers: KERNEL_HELPERS, kfuncs: KERNEL_KFUNCS },
+  { name: 'per-CPU', helpers: PER_CPU_HELPERS, kfuncs: PER_CPU_KFUNCS },
+  { name: 'packets', helpers: PACKET_HELPERS },
+  { name: 'packets', helpers: SHAPE_HELPERS },
+  { name: 'maps', helpers: MAP_HELPERS },
+  { name: 'sockets', helpers: SOCKET_HELPERS },
+  { name: 'timers', helpers: TIMER_HELPERS },
+  { name: 'objects', helpers: OBJECT_HELPERS, kfuncs: OBJECT_KFUNCS },
+  { name: 'network', helpers: NETWORK_HELPERS },
+  { name: 'SYN cookies', helpers: SYNCOOKIE_HELPERS },
+  { name: 'tunnels', helpers: TUNNEL_HELPERS },
+  { name: 'dynptrs', helpers: DYNPTR_HELPERS, kfuncs: DYNPTR_KFUNCS },
+];
+
+export const ALL_HELPERS: Readonly<Record<number, Implementation>> = Object.assign({}, ...FAMILIES.map(({ helpers }) => helpers));
+export const ALL_KFUNCS: Readonly<Record<string, Implementation>> = Object.assign({}, ...FAMILIES.map(({ kfuncs }) => kfuncs));
 
 const TAIL_CALL = 12;
+
+/** Of which family a helper is; undefined: nobody has it. */
+export function helperFamily(id: number): string | undefined {
+  if (id === TAIL_CALL) return 'programs';
+  if (ROUTINE_HELPERS.has(id)) return 'maps';
+  return FAMILIES.find(({ helpers }) => helpers?.[id] !== undefined)?.name;
+}
 
 /** Whether calls of helper `id` are answered without the embedder's help. */
 export function hasHelper(id: number): boolean {

@@ -3,6 +3,7 @@ import { type Btf, resolve, type TypeId } from '../btf/types.ts';
 import type { CollectionSpec } from '../object/spec.ts';
 import { BpfError } from '../util/error.ts';
 
+/** A configuration value: a number, whether it is set, 'y', 'n' or 'm', text. */
 export type KconfigValue = number | bigint | boolean | string;
 
 const TRISTATE: Readonly<Record<string, number>> = { n: 0, y: 1, m: 2 };

@@ -18,6 +18,7 @@ export interface Task {
   readonly cgroupId: bigint;
 }
 
+/** What programs find of the kernel around them. */
 export interface KernelInput {
   /** Default: pid 1, tgid 1, root, `bpfjit`, the root cgroup. */
   readonly task?: Partial<Task>;

@@ -177,6 +177,14 @@ const PLAIN: Readonly<Record<string, Plain>> = {
   syscall: { bytes: 0xffff, writable: true, movable: true },
 };
 
+/** The structure that a program type's context is checked against, and the attach types that differ in it; undefined: bytes. */
+export function checkedContext(
+  type: string,
+): { readonly spec: ContextSpec; readonly variants: readonly (readonly AttachType[] | undefined)[] } | undefined {
+  const rules = RULES[type];
+  return rules === undefined ? undefined : { spec: rules[0]!.spec, variants: rules.map(({ attach }) => attach) };
+}
+
 /** Whether programs of that type may add constants to the context's address. */
 export function mayMoveContext(type: string): boolean {
   return PLAIN[type]?.movable === true || (RULES[type] === undefined && PLAIN[type] === undefined);
