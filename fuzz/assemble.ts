@@ -86,7 +86,7 @@ class Assembler extends Emitter {
   ): void {
     const { via, offset, base } = s;
     if (via === undefined) return emit(base ?? 10, offset);
-    this.mov(via.register, 10);
+    this.mov(via.register, via.from);
     this.alu(ALU.add, via.register, via.part);
     emit(via.register, offset - via.part);
     if (via.register !== loaded) this.alu(ALU.mov, via.register, via.refill);
@@ -181,6 +181,13 @@ class Assembler extends Emitter {
       }
       case 'tangle':
         return this.#tangle(s);
+      case 'pad': {
+        const { words } = this.#function;
+        for (let i = 0; i < s.times; i++) {
+          this.add(KIND.store, { size: 8, dst: 10, offset: -this.#reserved - 8 * ((i % words) + 1), src: s.src, x: 1 });
+        }
+        return;
+      }
       case 'dead': {
         const on = this.newLabel();
         this.add(KIND.jump, { size: 16, label: on });

@@ -168,11 +168,18 @@ export function place(state: State, bytes: number, aligned = false): { readonly 
   return { offset: -state.reserved - 8 * state.words + offsetIn(state, 8 * state.words, bytes, aligned) };
 }
 
-/** An address register other than the ones that the access itself uses; for accesses to the frame. */
+/** An address register other than the ones that the access itself uses, a step from where the access goes: far, where it may be. */
 export function via(state: State, base: number | undefined, ...busy: readonly (number | undefined)[]): Via | undefined {
-  const { r } = state;
-  if (base !== undefined || !r.oneIn(3)) return undefined;
+  const { r, options } = state;
+  const pointer = state.pointers.find(({ register }) => register === base);
+  // The verifier keeps account of how far a pointer to the packet has gone.
+  if (!r.oneIn(3) || (options.verifiable === true && pointer?.kind === 'packet')) return undefined;
   const register = writable(state);
   if (busy.includes(register)) return undefined;
-  return { register, part: -r.below(480), refill: edge(r) };
+  const isFar = options.verifiable !== true && r.oneIn(4);
+  const part = isFar ? r.pick(STEPS) * (r.oneIn(2) ? 1 : -1) : base === undefined ? -r.below(480) : r.below(480) - 240;
+  return { register, from: base ?? 10, part, refill: edge(r) };
 }
+
+/** Beyond what one instruction of a machine adds or reaches; what is left to the access has 16 bits. */
+const STEPS = [255, 256, 257, 4095, 4096, 4097, 8192, 16_380, 32_000] as const;

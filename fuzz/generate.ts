@@ -2,6 +2,7 @@
 // traffic. Most of them pass the kernel's verifier, whose rules are named where they bind.
 import { ALU, ATOMIC, COND, SWAP } from '../src/isa/code.ts';
 import { ADDRESS_SPACES } from '../src/isa/opcodes.ts';
+import { FRAME_BYTES } from '../src/window/window.ts';
 import { callStatement, step } from './calls.ts';
 import {
   type Callee,
@@ -64,7 +65,7 @@ export function drawFunctions(wanted: FunctionsWanted): GeneratedFunction[] {
   const { r, roles, options } = wanted;
   const functions: GeneratedFunction[] = [];
   const callees: Callee[] = [];
-  const words = roles.map(() => 1 + r.below(maxWords(wanted)));
+  const words = roles.map(() => (mayBeDeep(wanted) && r.oneIn(6) ? 1 + r.below(DEEP_WORDS) : 1 + r.below(maxWords(wanted))));
   for (let index = roles.length - 1; index >= 0; index--) {
     const role = roles[index]!;
     const state: State = {
@@ -82,6 +83,13 @@ export function drawFunctions(wanted: FunctionsWanted): GeneratedFunction[] {
   }
   // The kernel refuses what nothing calls.
   return options.verifiable === true || !r.oneIn(8) ? onlyCalledFunctions(functions) : functions;
+}
+
+/** A whole frame of words. */
+const DEEP_WORDS = (FRAME_BYTES - RESERVED_BYTES) / 8;
+
+function mayBeDeep({ options, roles, tailCalls }: FunctionsWanted): boolean {
+  return options.verifiable !== true || (roles.length === 1 && !tailCalls);
 }
 
 /** The kernel gives a chain of calls 512 bytes of stack, and functions around tail calls 256 in all. */
@@ -197,6 +205,11 @@ function statement(state: State): Statement {
   if (choice < 96) return (state.options.verifiable !== true && r.oneIn(20) ? recursion(state) : call(state)) ?? alu(state);
   if (choice < 98 && state.depth === 0 && state.role !== 'loop' && state.role !== 'each' && r.oneIn(4))
     return { do: 'exitEarly', op: r.pick(CONDS), dst: readable(state), imm: edge(r) };
+  if (choice === 98 && state.loopFactor === 1 && state.depth > 0 && r.oneIn(4)) {
+    const times = r.oneIn(10) ? 8000 + r.below(400) : 20 + r.below(40);
+    state.cost += times;
+    return { do: 'pad', src: readable(state), times };
+  }
   // What the verifier would refuse; rarely, since nothing behind it runs.
   if (choice === 99 && state.options.verifiable !== true) {
     if (r.oneIn(6)) return wild(state);

@@ -12,9 +12,10 @@ export type Operand =
 /** An argument of a helper. `stack`: address of the argument area, that many bytes in; `frame`: of the words that statements use. */
 export type Argument = Operand | { readonly stack: number } | 'context' | { readonly map: number };
 
-/** A scratch register that becomes R10 + `part`; it gets the number `refill` afterwards, unless it is what was loaded into. */
+/** A scratch register that becomes `from` (R10, or a pointer) + `part`; it gets the number `refill` afterwards, unless it is what was loaded into. */
 export interface Via {
   readonly register: number;
+  readonly from: number;
   readonly part: number;
   readonly refill: number;
 }
@@ -104,6 +105,8 @@ export type Statement =
    * `times` down at the ends, and 0 leads out.
    */
   | { readonly do: 'tangle'; readonly counter: number; readonly times: number; readonly blocks: readonly TangleBlock[] }
+  /** That many stores of a register, all over the words: branches around them need their longer forms. */
+  | { readonly do: 'pad'; readonly src: number; readonly times: number }
   /** What a jump skips: nothing comes here. */
   | { readonly do: 'dead'; readonly body: readonly Statement[] }
   | ({ readonly do: 'call'; readonly callee: number } & Call)
