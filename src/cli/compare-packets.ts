@@ -1,7 +1,7 @@
 // Two programs over the same packets, a batch at a time, and what came of each packet.
 import { openCapture } from '../files/captures.ts';
-import { ethernetFrame } from '../pcap/link.ts';
-import type { CapturedPacket } from '../pcap/read.ts';
+import { PacketBlock } from '../pcap/block.ts';
+import { toEthernet } from '../pcap/link.ts';
 import type { BatchItem } from '../runtime/batch-outcome.ts';
 import { toJson } from '../runtime/contents.ts';
 import type { ProgramEvent } from '../runtime/events.ts';
@@ -13,6 +13,7 @@ import { Progress } from './progress.ts';
 
 /** Packets that both programs see before the next ones are read. */
 const BATCH = 512;
+const AREA_BYTES = 1 << 19;
 
 /** Different results of programs whose results have no names may be many. */
 const MAX_KINDS = 64;
@@ -73,19 +74,19 @@ export class PacketComparison {
 
   capture(path: string): CompareOutcome {
     const progress = new Progress('packets');
-    const frame = (packet: CapturedPacket): Uint8Array => (this.#a.type === 'raw' ? packet.data : ethernetFrame(packet));
-    let batch: Uint8Array[] = [];
-    const flush = (): void => {
-      this.#compare(batch);
-      progress.step(batch.length);
-      batch = [];
-    };
+    const capture = openCapture(path);
+    const area = new Uint8Array(AREA_BYTES);
+    const block = new PacketBlock(BATCH);
+    const { type, name } = this.#a;
     try {
-      for (const packet of openCapture(path)) {
-        if (batch.push(frame(packet).slice()) === BATCH) flush();
+      while (capture.nextBlock(area, block)) {
+        if (type !== 'raw') toEthernet(block, `${name}, a program of type ${type},`);
+        const { bytes, offsets, lengths, count } = block;
+        this.#compare(Array.from({ length: count }, (_, i) => bytes.slice(offsets[i]!, offsets[i]! + lengths[i]!)));
+        progress.step(count);
       }
-      flush();
     } finally {
+      capture.close();
       progress.end();
     }
     return this.#outcome();
