@@ -30,6 +30,7 @@ const { values } = parseArgs({
 });
 const MAX_DIFFERENCES = 10;
 const FUEL = 1_000_000;
+const PROGRESS_MS = 30_000;
 /** A bare program as an object. */
 const ALONE = { maps: [], elements: [], runs: [{ packet: new Uint8Array(64) }] } as const;
 
@@ -60,6 +61,7 @@ else run();
 
 function run(): void {
   let seed = firstSeed;
+  let told = started;
   while (count < limit && differences < MAX_DIFFERENCES && performance.now() - started < seconds * 1000) {
     const end = Math.min((Math.floor(seed / GROUP) + 1) * GROUP, firstSeed + limit);
     const seeds = Array.from({ length: end - seed }, (_, i) => seed + i);
@@ -67,6 +69,9 @@ function run(): void {
     else for (const one of seeds) runProgram(one);
     count += seeds.length;
     seed = end;
+    if (performance.now() - told < PROGRESS_MS) continue;
+    told = performance.now();
+    console.error(`  up to seed ${seed - 1}: ${differences} failed${kernel === undefined ? '' : `, ${tally.accepted} accepted`}`);
   }
   const elapsed = (performance.now() - started) / 1000;
   const { accepted, refused } = tally;
