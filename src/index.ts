@@ -115,11 +115,11 @@ export type { LoadedProgram } from './runtime/loaded-program.ts';
 export type { BpfMap, UpdateMode } from './runtime/maps.ts';
 export type { Route, Socket, SocketEnd } from './runtime/network.ts';
 export type { LoadedObject } from './runtime/object.ts';
+export type { ObjectSnapshot } from './runtime/object-state.ts';
 export {
   type BatchOptions,
   DEFAULT_FUEL,
   type LoadOptions,
-  type ObjectSnapshot,
   type RunOptions,
   type RunResult,
 } from './runtime/options.ts';

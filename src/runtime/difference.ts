@@ -2,7 +2,7 @@
 import { toHex } from '../util/bytes.ts';
 import type { Home } from './home.ts';
 import type { BpfMap } from './maps.ts';
-import type { ObjectSnapshot } from './options.ts';
+import type { ObjectSnapshot } from './object-state.ts';
 
 /** Of one map. `changed`: entries that both states have, with other values. Queues and stacks: `key` is the place in the row. */
 export interface MapDifference<K = unknown, V = unknown> {

@@ -6,6 +6,7 @@ import type { Program } from '../program/program.ts';
 import { seesLinkLayer } from '../spec/contexts.ts';
 import { Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
+import { BlockPool } from './block-pool.ts';
 import { ContextTargets } from './context-targets.ts';
 import type { Coverage } from './coverage.ts';
 import { Events, type ProgramEvent } from './events.ts';
@@ -114,6 +115,7 @@ export class Home implements MapHome {
   readonly network: Network;
   readonly objects: KernelObjects = new KernelObjects();
   readonly perCpu: PerCpuBlocks = new PerCpuBlocks();
+  readonly blocks: BlockPool;
   readonly kernel: KernelState;
   /** Types of the loaded object. */
   btf: Btf | undefined;
@@ -152,6 +154,7 @@ export class Home implements MapHome {
     this.targets = new ContextTargets(window, this.regions, this.packet);
     this.network = new Network(window, this.regions, options.routes ?? [], options.sockets ?? []);
     this.events = new Events(window, this.maps);
+    this.blocks = new BlockPool(window, this.regions);
     this.kernel = new KernelState(this, options.kernel ?? {});
     this.cpus = options.cpus;
     this.clock = options.clock;

@@ -27,8 +27,7 @@ function allocate(caller: Caller, home: Home): number {
   const type = Number(caller.registers[1]! & 0xffff_ffffn);
   const bytes = home.btf === undefined ? undefined : home.btf.types[type] === undefined ? undefined : sizeOf(home.btf, type);
   if (bytes === undefined || bytes === 0) caller.stop('helper', `type ${type} of bpf_obj_new has no size`);
-  const at = home.window.allocate(bytes);
-  const region = home.regions.add({ name: 'an object of the program', start: at, end: at + bytes });
+  const { at, region } = home.blocks.take(bytes, 'an object of the program');
   home.objects.all.set(at, { bytes, region, references: 1 });
   return at;
 }
@@ -43,8 +42,7 @@ function drop(caller: Caller, home: Home, at: number): void {
   const object = found(caller, home, at);
   if (--object.references > 0) return;
   home.objects.all.delete(at);
-  home.regions.remove(object.region);
-  home.window.free(at, object.bytes);
+  home.blocks.give(at, object.region);
 }
 
 /** Heads and nodes lie in the program's memory: their neighbours may be anything. */

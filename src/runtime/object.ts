@@ -18,7 +18,8 @@ import { NamedTypes } from './named-types.ts';
 import { byName } from './names.ts';
 import type { MapInput, ObjectInput } from './object-input.ts';
 import { constantData, createMaps } from './object-maps.ts';
-import { count, type LoadOptions, type ObjectSnapshot } from './options.ts';
+import { type ObjectSnapshot, restoreState, saveState } from './object-state.ts';
+import { count, type LoadOptions } from './options.ts';
 import { type Checks, missingMap, programNames, REFUSED_HELPER, refusedHelper, sortPrograms, wrongInstruction } from './refusals.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
 import { Runner } from './runner.ts';
@@ -191,19 +192,16 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
     fillMaps(this.home.maps, contents, path, create);
   }
 
-  /** Maps, variables and the clock as they are now. */
+  /** Maps, variables, the clock, timers and what programs have allocated, as they are now. */
   snapshot(): ObjectSnapshot {
     this.#live();
-    return { maps: this.home.maps.map((map) => map.snapshot()), clock: this.clock.now() };
+    return saveState(this.home);
   }
 
   /** Brings a state of this object back: what `snapshot` has given. Maps that were made since keep what they have. */
   restore(snapshot: ObjectSnapshot): void {
     this.#live();
-    snapshot.maps.forEach((state, i) => {
-      this.home.maps[i]!.restore(state);
-    });
-    this.clock.set(snapshot.clock);
+    restoreState(this.home, snapshot);
   }
 
   /** What changed from one state to another, or to now: entries of maps that were added, removed, changed, and variables. */

@@ -9,7 +9,6 @@ import type { ProgramEvent } from './events.ts';
 import type { EmbedderHelper, Redirect } from './home.ts';
 import type { Host } from './host.ts';
 import type { KernelInput, RecordedCall } from './kernel-state.ts';
-import type { MapSnapshot } from './maps.ts';
 import type { Route, Socket } from './network.ts';
 import type { Tunnel } from './tunnels.ts';
 import type { AnyObject, AnyProgram, ContextInput, ContextOutput, Input, ObjectTypes, ProgramTypes } from './types.ts';
@@ -130,12 +129,6 @@ export interface RunResult<P extends ProgramTypes = AnyProgram> {
   readonly fuelUsed: number;
   /** Executed instructions, where they were asked for and the engine could count them. */
   readonly instructions: number | undefined;
-}
-
-/** A state of an object: to be given back to `restore` or `difference` of the same object. */
-export interface ObjectSnapshot {
-  readonly maps: readonly MapSnapshot[];
-  readonly clock: bigint;
 }
 
 /** An option that is a whole number from `min` to `max`. */

@@ -36,8 +36,7 @@ function allocate(caller: Caller, home: Home): number {
   if (size === undefined || size === 0) caller.stop('helper', `type ${type} of bpf_percpu_obj_new has no size`);
   const stride = Math.ceil(size / 8) * 8;
   const bytes = stride * home.cpus;
-  const at = home.window.allocate(bytes);
-  const region = home.regions.add({ name: 'a per-CPU object of the program', start: at, end: at + bytes });
+  const { at, region } = home.blocks.take(bytes, 'a per-CPU object of the program');
   home.perCpu.all.set(at, { stride, bytes, region });
   return at;
 }
@@ -47,8 +46,7 @@ function drop(caller: Caller, home: Home): number {
   const block = home.perCpu.all.get(at);
   if (block?.region === undefined) caller.stop('helper', `0x${at.toString(16)} is no per-CPU object of the program`);
   home.perCpu.all.delete(at);
-  home.regions.remove(block.region);
-  home.window.free(at, block.bytes);
+  home.blocks.give(at, block.region);
   return 0;
 }
 

@@ -14,7 +14,7 @@ const ABSOLUTE = 1n;
 const PINNED = 2n;
 
 /** Its `struct bpf_timer` holds its own address once it is set up: zeros there mean that the element is a new one. */
-interface Timer {
+export interface Timer {
   readonly map: BpfMap;
   callback: bigint;
   /** The program whose function the callback is. */
