@@ -25,13 +25,15 @@ export function reportProgram(program: GeneratedProgram, fuel: number, differenc
   return `${comment(program.seed, difference)}\n-- fuel ${fuel}\n-- mem\n${toHex(MEMORY, ' ')}\n-- asm\n${text(program)}`;
 }
 
-function mapLine(
-  { name, type, keySize, valueSize, maxEntries, flags, inner, keys = [] }: GeneratedMap,
-  _: number,
-  all: readonly GeneratedMap[],
-): string {
-  const held = keys.map((key) => `\n-- element ${name} ${key} ${all[inner!]!.name}`).join('');
-  return `-- map ${name} ${mapTypeName(type)} ${keySize} ${valueSize} ${maxEntries}${flags === 0 ? '' : ` 0x${flags.toString(16)}`}${held}`;
+function mapLine({ name, type, keySize, valueSize, maxEntries, flags }: GeneratedMap): string {
+  return `-- map ${name} ${mapTypeName(type)} ${keySize} ${valueSize} ${maxEntries}${flags === 0 ? '' : ` 0x${flags.toString(16)}`}`;
+}
+
+/** The maps that the texts name, and what those hold. */
+function usedMaps({ maps }: GeneratedObject, texts: readonly string[]): GeneratedMap[] {
+  const named = maps.filter(({ name }) => texts.some((text) => text.includes(`[${name}]`)));
+  const held = new Set(named.flatMap(({ inner }) => (inner === undefined ? [] : [maps[inner]!])));
+  return maps.filter((map) => named.includes(map) || held.has(map));
 }
 
 function runLines({ packet, ctx = {}, cpu = 0 }: GeneratedRun): string {
@@ -45,15 +47,21 @@ function callsKernel(body: readonly Statement[]): boolean {
 
 export function reportObject(object: GeneratedObject, fuel: number, difference: string): string {
   const { maps, programs, elements, runs } = object;
+  const texts = programs.map(text);
+  const used = usedMaps(object, texts);
+  const holds = (map: GeneratedMap): readonly (readonly [index: number, name: string])[] =>
+    map.inner === undefined
+      ? elements.flatMap(({ map: of, index, program }) => (maps[of] === map ? [[index, `p${program}`] as const] : []))
+      : map.keys!.map((key) => [key, maps[map.inner!]!.name] as const);
   return [
     comment(object.seed, difference),
     ...(isBatch(object) ? ["# in a batch: every packet twice, with the first run's context"] : []),
     `-- type ${programs[0]!.type}`,
     `-- fuel ${fuel}`,
-    ...maps.map(mapLine),
+    ...used.map(mapLine),
+    ...used.flatMap((map) => holds(map).map(([index, name]) => `-- element ${map.name} ${index} ${name}`)),
     ...(programs.some(({ functions }) => functions.some(({ body }) => callsKernel(body))) ? [`-- kfuncs ${KFUNCS.join(' ')}`] : []),
-    ...elements.map(({ map, index, program }) => `-- element ${maps[map]!.name} ${index} p${program}`),
-    ...programs.map((program, i) => `-- program p${i}\n${text(program).trimEnd()}`),
+    ...texts.map((program, i) => `-- program p${i}\n${program.trimEnd()}`),
     ...runs.map(runLines),
     '',
   ].join('\n');
