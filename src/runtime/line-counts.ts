@@ -1,21 +1,23 @@
 // From executions of instructions to executions of lines, functions and branches of C.
 //
-// An optimiser spreads a line over blocks, and puts a copy of it wherever its function was inlined. A line counts as often as its blocks
-// were run, except that of a block and those that only ever come after it (which it dominates) the largest number counts: parts of a line
-// that follow each other are one execution, a loop's line counts its rounds, copies on different ways add up.
+// An optimiser spreads a line over blocks, and puts a copy of it wherever its function was inlined. So places (line and column) are counted:
+// as often as the blocks of the place were run, except that of blocks of which one always comes before or after the other (it dominates it,
+// or post-dominates it) the larger number counts. Parts that follow each other are one execution, a loop's line counts its rounds, copies
+// on different ways add up. A line counts as often as that of its places that was run most.
 import type { Counters } from '../interpreter/machine.ts';
 import { KIND } from '../isa/code.ts';
 import { addBranch, addFunction, addLine, fileOf, type Lcov } from '../lcov/lcov.ts';
-import { controlFlow, isJump } from '../program/cfg.ts';
-import { dominators } from '../program/dominators.ts';
+import { type ControlFlow, controlFlow, isJump } from '../program/cfg.ts';
+import { type Dominators, dominators } from '../program/dominators.ts';
 import { lineAt } from '../program/lines.ts';
 import type { Program } from '../program/program.ts';
 
-/** A part of a line in a block. */
+/** A part of a place in a block. */
 interface Part {
+  /** `LINE:COLUMN FILE`. */
   readonly key: string;
   readonly hits: number;
-  /** The largest of the parts below it in the tree of dominators. */
+  /** The largest of the parts below it in the tree. */
   below: number;
 }
 
@@ -55,30 +57,50 @@ function backEdges({ code }: Program, { hits, taken }: Counters, start: number, 
 /** By `LINE FILE`. */
 function lineCounts(program: Program, hits: Float64Array): ReadonlyMap<string, number> {
   const flow = controlFlow(program);
-  const { above, order } = dominators(
-    flow,
-    program.subprograms.map(({ start }) => flow.blockOf[start]!),
-  );
-  const children: number[][] = Array.from({ length: flow.blocks }, () => []);
+  let parts = Array.from({ length: flow.blocks }, (_, block) => partsOf(program, hits, flow.starts[block]!, flow.starts[block + 1]!));
+  const entries = program.subprograms.map(({ start }) => flow.blockOf[start]!);
+  parts = outermost(parts, dominators(flow, entries));
+  parts = outermost(parts, dominators(...backwards(flow)));
+  const places = new Map<string, number>();
+  for (const { key, hits: count } of parts.flat()) places.set(key, (places.get(key) ?? 0) + count);
+  const lines = new Map<string, number>();
+  for (const [key, count] of places) {
+    const line = key.replace(/:\d+ /, ' ');
+    lines.set(line, Math.max(lines.get(line) ?? 0, count));
+  }
+  return lines;
+}
+
+/** The flow from the exits to the entries. */
+function backwards(flow: ControlFlow): [ControlFlow, number[]] {
+  const exits: number[] = [];
+  for (let block = 0; block < flow.blocks; block++) if (flow.successorStart[block] === flow.successorStart[block + 1]) exits.push(block);
+  const { successorStart, successors, predecessorStart, predecessors } = flow;
+  const turned = { successorStart: predecessorStart, successors: predecessors, predecessorStart: successorStart, predecessors: successors };
+  return [{ ...flow, ...turned }, exits];
+}
+
+/** By block: of each place the parts above which the tree has no other part of it, with the largest number of those below. */
+function outermost(parts: readonly Part[][], { above, order }: Dominators): Part[][] {
+  const children: number[][] = parts.map(() => []);
   const roots: number[] = [];
-  const isReached = new Uint8Array(flow.blocks);
+  const isReached = new Uint8Array(parts.length);
   for (const block of order) {
     isReached[block] = 1;
     (above[block] === -1 ? roots : children[above[block]!]!).push(block);
   }
-  for (let block = 0; block < flow.blocks; block++) if (isReached[block] === 0) roots.push(block);
+  for (let block = 0; block < parts.length; block++) if (isReached[block] === 0) roots.push(block);
 
-  const counts = new Map<string, number>();
-  /** Of the blocks on the way from the root: the line's innermost part last. */
+  const result: Part[][] = parts.map(() => []);
+  /** Of the blocks on the way from the root: the place's innermost part last. */
   const open = new Map<string, Part[]>();
-  const parts: Part[][] = new Array<Part[]>(flow.blocks);
   const close = (block: number): void => {
-    for (const part of parts[block]!) {
-      const stack = open.get(part.key)!;
+    for (const { key, hits, below } of parts[block]!) {
+      const stack = open.get(key)!;
       stack.pop();
-      const count = Math.max(part.hits, part.below);
+      const count = Math.max(hits, below);
       const outer = stack.at(-1);
-      if (outer === undefined) counts.set(part.key, (counts.get(part.key) ?? 0) + count);
+      if (outer === undefined) result[block]!.push({ key, hits: count, below: 0 });
       else outer.below = Math.max(outer.below, count);
     }
   };
@@ -90,7 +112,6 @@ function lineCounts(program: Program, hits: Float64Array): ReadonlyMap<string, n
       continue;
     }
     const block = next - 1;
-    parts[block] = partsOf(program, hits, flow.starts[block]!, flow.starts[block + 1]!);
     for (const part of parts[block]!) {
       const stack = open.get(part.key);
       if (stack === undefined) open.set(part.key, [part]);
@@ -99,17 +120,17 @@ function lineCounts(program: Program, hits: Float64Array): ReadonlyMap<string, n
     pending.push(-block - 1);
     for (const child of children[block]!) pending.push(child + 1);
   }
-  return counts;
+  return result;
 }
 
-/** The lines of a block, each with how often its first instruction there was run. */
+/** The places of a block, each with how often its first instruction there was run. */
 function partsOf(program: Program, hits: Float64Array, start: number, end: number): Part[] {
   const parts = new Map<string, Part>();
   for (let slot = start; slot < end; slot++) {
     if (program.code.kind[slot] === KIND.second) continue;
     const line = lineAt(program, slot);
     if (line === undefined) continue;
-    const key = `${line.line} ${line.file}`;
+    const key = `${line.line}:${line.column} ${line.file}`;
     if (!parts.has(key)) parts.set(key, { key, hits: hits[slot]!, below: 0 });
   }
   return [...parts.values()];
