@@ -36,7 +36,7 @@ export interface LoadBytesOptions<T extends ObjectTypes = AnyObject> extends Loa
   readonly btf?: Uint8Array | Btf;
 }
 
-/** ELF objects, and bare eBPF instructions (8 bytes each), which are one raw program `main`. */
+/** ELF objects, and bare eBPF instructions (8 bytes each), which are one program `main` of the default type. */
 export function loadBytes<T extends ObjectTypes = AnyObject>(
   bytes: Uint8Array,
   options: LoadBytesOptions<NoInfer<T>> = {},
@@ -50,8 +50,10 @@ export function loadBytes<T extends ObjectTypes = AnyObject>(
 }
 
 /** A single program, with the maps that it names. */
-export function loadProgram(input: ProgramInput, options: LoadOptions = {}): LoadedObject {
-  const program = createProgram({ ...input, maps: (input.maps ?? []).map((map) => sized(map, options)) });
+export function loadProgram(input: ProgramInput, options: LoadBytesOptions = {}): LoadedObject {
+  const declared = input.type ?? 'raw';
+  const type = declared === 'raw' ? (options.defaultType ?? 'raw') : declared;
+  const program = createProgram({ ...input, type, maps: (input.maps ?? []).map((map) => sized(map, options)) });
   return new LoadedObject({ name: input.name, programs: [program], maps: program.maps }, options);
 }
 

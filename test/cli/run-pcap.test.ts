@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readPackets } from '../../src/pcap/read.ts';
-import { captureHeader, captureRecord } from '../../src/pcap/write.ts';
+import { captureHeader, captureRecord, encodeCapture } from '../../src/pcap/write.ts';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const main = join(root, 'dist/src/cli/main.js');
@@ -62,4 +62,34 @@ test('a capture: stops are counted, the first is told, and repetitions do not co
   assert.equal(summary['packets'], COUNT);
   assert.equal(summary['stops'], Math.ceil(COUNT / 3));
   assert.match(String(summary['firstStop']), /outside the window/);
+});
+
+test('a capture that is not Ethernet: survivors are frames in pcapng, cut packets are counted, repetitions replay all of it', () => {
+  const cooked = join(folder, 'cooked.pcap');
+  const header = Buffer.from('00000001000602aabbccddee00000800', 'hex');
+  const times = [7n, 1_700_000_000_123_456_789n];
+  const written = times.map((timestamp, i) => ({
+    ...{ data: Buffer.concat([header, Uint8Array.of(0x45, i)]), timestamp, wireLength: 18 + 100 * i, linkType: 113 },
+  }));
+  writeFileSync(cooked, encodeCapture(written));
+  const source = join(folder, 'first.bpfasm');
+  writeFileSync(source, 'r2 = *(u32 *)(r1 + 0)\nr0 = 2\n*(u8 *)(r2 + 0) = 9\nexit');
+  const out = join(folder, 'out.pcapng');
+  const args = [main, 'run', source, '--type', 'xdp', '--pcap', cooked, '--json', '--clock', 'capture', '--repeat', '3'];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...args, '--out', out], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  const { packets: count, verdicts, cut } = JSON.parse(stdout) as Record<string, unknown>;
+  assert.deepEqual({ count, verdicts, cut }, { count: 2, verdicts: { XDP_PASS: 2 }, cut: 1 });
+  const survivors = [...readPackets(readFileSync(out), out)];
+  assert.deepEqual(
+    survivors.map(({ data, timestamp, wireLength, linkType }) => [Buffer.from(data).toString('hex'), timestamp, wireLength, linkType]),
+    times.map((time, i) => [`09000000000002aabbccddee0800450${i}`, time, 16 + 100 * i, 1]),
+  );
+  assert.equal(readFileSync(out).readUInt32LE(0), 0x0a0d0d0a);
+  const same = spawnSync(process.execPath, [...args, '--out', cooked], { encoding: 'utf8' });
+  assert.deepEqual([same.status, /--out would overwrite the capture/.test(same.stderr)], [2, true]);
+  writeFileSync(cooked, encodeCapture(written, { linkType: 127 }).fill(127, 20, 21));
+  const refused = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  assert.match(refused.stderr, /cooked\.pcap\+0x18: packet 1 has link type 127 \(IEEE 802\.11 with radiotap header\).*\[pcap\/link-type\]/);
+  assert.equal(refused.status, 1);
 });
