@@ -12,7 +12,7 @@ import { PER_CPU_HELPERS, PER_CPU_KFUNCS } from './per-cpu.ts';
 import { ROUTINE_HELPERS } from './routines.ts';
 import { SHAPE_HELPERS } from './skb-shape.ts';
 import { SYNCOOKIE_HELPERS } from './syncookies.ts';
-import { TIMER_HELPERS } from './timers.ts';
+import { TIMER_HELPERS, TIMER_KFUNCS } from './timers.ts';
 import { TUNNEL_HELPERS } from './tunnels.ts';
 
 export interface Family {
@@ -29,7 +29,7 @@ export const FAMILIES: readonly Family[] = [
   { name: 'packets', helpers: SHAPE_HELPERS },
   { name: 'maps', helpers: MAP_HELPERS },
   { name: 'sockets', helpers: SOCKET_HELPERS },
-  { name: 'timers', helpers: TIMER_HELPERS },
+  { name: 'timers', helpers: TIMER_HELPERS, kfuncs: TIMER_KFUNCS },
   { name: 'objects', helpers: OBJECT_HELPERS, kfuncs: OBJECT_KFUNCS },
   { name: 'network', helpers: NETWORK_HELPERS },
   { name: 'SYN cookies', helpers: SYNCOOKIE_HELPERS },

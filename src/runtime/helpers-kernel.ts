@@ -198,8 +198,8 @@ function printToSeq(caller: Caller, home: Home): number {
 }
 
 const ROOT_CGROUP = 1n;
-/** override_return, bind, rc_repeat, rc_keydown, rc_pointer_rel, send_signal, tcp_send_ack, send_signal_thread. */
-export const RECORDED: readonly number[] = [58, 64, 77, 78, 92, 109, 116, 117];
+/** override_return, bind, msg_apply_bytes, msg_cork_bytes, rc_repeat, rc_keydown, rc_pointer_rel, send_signal, tcp_send_ack, send_signal_thread. */
+export const RECORDED: readonly number[] = [58, 64, 61, 62, 77, 78, 92, 109, 116, 117];
 
 export const KERNEL_HELPERS: Readonly<Record<number, Implementation>> = {
   ...recorded(...RECORDED),
@@ -260,6 +260,18 @@ export const KERNEL_HELPERS: Readonly<Record<number, Implementation>> = {
   191: (caller, home) => (caller.registers[5] === 0n ? probeRead(caller, home) : EINVAL),
 };
 
+const SESSION_COOKIE_BYTES = 8;
+
+/** A word that entry and return of a kprobe session share; here all runs of the object. */
+function sessionCookie(_: Caller, home: Home): number {
+  if (home.kernel.sessionCookie === 0) {
+    const at = home.window.allocate(SESSION_COOKIE_BYTES);
+    home.regions.add({ name: 'the cookie of the session', start: at, end: at + SESSION_COOKIE_BYTES });
+    home.kernel.sessionCookie = at;
+  }
+  return home.kernel.sessionCookie;
+}
+
 const same: Implementation = (caller) => caller.registers[1]!;
 const none: Implementation = () => 0;
 
@@ -277,8 +289,18 @@ export const KERNEL_KFUNCS: Readonly<Record<string, Implementation>> = {
   bpf_cgroup_from_id: none,
   bpf_cgroup_ancestor: none,
   bpf_session_is_return: none,
+  bpf_session_cookie: sessionCookie,
   bpf_sock_destroy: (caller, { kernel }) => {
     kernel.record('bpf_sock_destroy', [caller.registers[1]!]);
     return 0;
   },
+  bpf_sock_addr_set_sun_path: (caller, { kernel }) => {
+    const [address, at, length] = [...caller.registers.subarray(1, 4)];
+    kernel.record('bpf_sock_addr_set_sun_path', [address!, at!, length!], bytesAt(caller, 2, u32(caller, 3)));
+    return 0;
+  },
+  // What a device without support answers, as BPF_PROG_TEST_RUN's does.
+  bpf_xdp_metadata_rx_timestamp: () => EOPNOTSUPP,
+  bpf_xdp_metadata_rx_hash: () => EOPNOTSUPP,
+  bpf_xdp_metadata_rx_vlan_tag: () => EOPNOTSUPP,
 };

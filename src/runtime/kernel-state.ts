@@ -58,6 +58,8 @@ export class KernelState {
   input: KernelInput;
   task: Task = DEFAULT_TASK;
   retval = 0;
+  /** Pointer, 0: not asked for yet. */
+  sessionCookie = 0;
   recorded: RecordedCall[] = [];
   /** What was written to the file of an iterator. */
   #output: Uint8Array[] = [];

@@ -5,6 +5,7 @@ import { link } from '../object/link.ts';
 import { loadBtf, load as loadSpec } from '../object/load.ts';
 import type { CollectionSpec, MapSpec } from '../object/spec.ts';
 import { createProgram, type MapShape, type Program, type ProgramInput } from '../program/program.ts';
+import { MAP_TYPE } from '../spec/map-types.ts';
 import { BpfError } from '../util/error.ts';
 import { btfCodec } from './btf-values.ts';
 import { hiddenFields } from './hidden-fields.ts';
@@ -115,7 +116,20 @@ function sized(map: MapShape, { mapSizes }: LoadOptions): MapShape {
 }
 
 function shapeOf({ name, type, keySize, valueSize, maxEntries, flags }: MapSpec): MapShape {
-  return { name, type, keySize, valueSize, maxEntries, flags };
+  return { name, type, ...loaderSizes(type, keySize, valueSize), maxEntries, flags };
+}
+
+/** Frames that PERF_MAX_STACK_DEPTH allows, 8 bytes each. */
+const STACK_BYTES = 127 * 8;
+
+/**
+ * Sizes that are for loaders to choose: a ring buffer's value type is that of its records; a perf event array's slots hold file descriptors,
+ * whether it says so or not; how deep stacks are traced is the loader's option. [cilium/ebpf elf_reader.go; libbpf-tools]
+ */
+function loaderSizes(type: number, keySize: number, valueSize: number): Pick<MapShape, 'keySize' | 'valueSize'> {
+  if (type === MAP_TYPE.ringbuf) return { keySize, valueSize: 0 };
+  if (type === MAP_TYPE.perf_event_array) return { keySize: keySize || 4, valueSize: valueSize || 4 };
+  return { keySize, valueSize: type === MAP_TYPE.stack_trace ? valueSize || STACK_BYTES : valueSize };
 }
 
 function codecsOf(btf: Btf | undefined, { name, data, keyType, keySize, valueType, valueSize }: MapSpec): MapCodecs {

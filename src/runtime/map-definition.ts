@@ -98,7 +98,7 @@ export function checkDefinition(options: MapOptions, row: MapTypeRow): void {
     refuse(`${a} frames of ${frameBytes} bytes, not ${valueSize} bytes of them`);
   if (type === MAP_TYPE.stack_trace && valueSize > 127 * frameBytes) refuse(`${a} at most 127 frames, not ${valueSize / frameBytes}`);
   if (rule.entries === 'none' && maxEntries !== 0) refuse(`${a} max_entries 0, not ${maxEntries}`);
-  if (rule.entries === undefined && maxEntries === 0)
+  if ((rule.entries === undefined || rule.entries === 'ring') && maxEntries === 0)
     refuse(`max_entries is 0: who loads the object has to say how many; mapSizes: { ${options.name}: N }, --map-size ${options.name}=N`);
   if (rule.entries === 'ring' && (maxEntries === 0 || maxEntries % 4096 !== 0 || (maxEntries & (maxEntries - 1)) !== 0))
     refuse(`a ring buffer has a power of two of bytes, at least 4096, not ${maxEntries}`);

@@ -47,9 +47,12 @@ function timerAt(caller: Caller, home: Home): Timer | undefined {
 }
 
 function init(caller: Caller, home: Home): number {
+  return CLOCKS.includes(caller.registers[3]!) ? setUp(caller, home) : EINVAL;
+}
+
+function setUp(caller: Caller, home: Home): number {
   const at = caller.pointer(1, TIMER_BYTES, true);
   const map = mapOf(caller, home, 2);
-  if (!CLOCKS.includes(caller.registers[3]!)) return EINVAL;
   if (timerAt(caller, home) !== undefined) return EBUSY;
   home.window.setU64(at, BigInt(at));
   home.timers.all.set(at, { map, callback: 0n, program: undefined, expires: undefined });
@@ -82,6 +85,24 @@ function cancel(caller: Caller, home: Home): number {
   return active ? 1 : 0;
 }
 
+/** bpf_wq: work that is done as soon as this run is over. */
+function startWork(caller: Caller, home: Home): number {
+  const work = timerAt(caller, home);
+  if (caller.registers[2] !== 0n || work === undefined || work.callback === 0n) return EINVAL;
+  work.expires = home.clock.now();
+  return 0;
+}
+
+function initWork(caller: Caller, home: Home): number {
+  if (caller.registers[3] !== 0n) return EINVAL;
+  return setUp(caller, home);
+}
+
+export const TIMER_KFUNCS: Readonly<Record<string, Implementation>> = {
+  bpf_wq_init: initWork,
+  bpf_wq_set_callback_impl: (caller, home) => (caller.registers[3] === 0n ? setCallback(caller, home) : EINVAL),
+  bpf_wq_start: startWork,
+};
 export const TIMER_HELPERS: Readonly<Record<number, Implementation>> = { 169: init, 170: setCallback, 171: start, 172: cancel };
 
 /** Timers that start each other again without time going by: more than that is a loop. */

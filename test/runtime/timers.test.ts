@@ -63,3 +63,23 @@ everywhere('what timers refuse', (options) => {
   assert.equal(give(`${SET_UP}\n${START}\n${CANCEL}`), 1n);
   assert.equal(give(`${SET_UP}\nr1 = r6\nr2 = 100\nr3 = 4\ncall 171`), -22n);
 });
+
+everywhere('work is done once the run is over, once', (options) => {
+  const work = (start: string): string =>
+    text(
+      `r1 = r6\nr2 = map[0]\nr3 = 0\ncall kfunc[0]\nr1 = r6\nr2 = function[fired]\nr3 = 0\nr4 = 0\ncall kfunc[1]\nr1 = r6\nr2 = ${start}\ncall kfunc[2]`,
+    );
+  const kfuncs = ['bpf_wq_init', 'bpf_wq_set_callback_impl', 'bpf_wq_start'];
+  using object = loadText('sched_cls', work('0'), { ...options, clock: 0n }, { maps: [TIMERS], kfuncs });
+  const timers = object.maps['timers']!;
+  timers.setBytes(KEY, new Uint8Array(24));
+  assert.equal(signed(run(object)), 0n);
+  assert.equal(timers.getBytes(KEY)![16], 0);
+  object.clock.advance(0n);
+  assert.equal(timers.getBytes(KEY)![16], 5);
+  object.clock.advance(10n);
+  assert.equal(timers.getBytes(KEY)![16], 5);
+  using wrong = loadText('sched_cls', work('1'), { ...options, clock: 0n }, { maps: [TIMERS], kfuncs });
+  wrong.maps['timers']!.setBytes(KEY, new Uint8Array(24));
+  assert.equal(signed(run(wrong)), -22n);
+});

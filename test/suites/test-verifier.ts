@@ -5,10 +5,13 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { KIND, PSEUDO } from '../../src/isa/code.ts';
+import { contextError } from '../../src/program/context-use.ts';
+import { walkPaths } from '../../src/program/paths.ts';
 import { createProgram, type MapShape, type Program } from '../../src/program/program.ts';
 import '../../src/runtime/engines.ts';
 import { LoadedObject } from '../../src/runtime/object.ts';
 import type { MapInput } from '../../src/runtime/object-input.ts';
+import { ATTACH_TYPES } from '../../src/spec/programs.ts';
 import { tryParseHex } from '../../src/util/bytes.ts';
 import { BpfError, type ErrorCode } from '../../src/util/error.ts';
 import { type OpenedEngine, type Report, runSuite, suiteArguments } from './report.ts';
@@ -17,13 +20,14 @@ interface VerifierTest {
   readonly file: string;
   readonly name: string;
   readonly prog_type: string;
+  readonly expected_attach_type: number;
   readonly insns?: readonly string[];
   readonly insns_file?: string;
   /** Instructions that load a map, by the map's name. */
   readonly fixups: Readonly<Record<string, readonly number[]>>;
   readonly expect: { readonly runs: readonly { readonly retval: number; readonly data: string }[] };
   /** Per run; null: the kernel cannot test-run this type of program. */
-  readonly kernel: { readonly verdict: string; readonly retvals?: readonly (number | null)[] | null };
+  readonly kernel: { readonly verdict: string; readonly message?: string; readonly retvals?: readonly (number | null)[] | null };
 }
 
 /** Stands for a pointer in expected values: not to be compared. */
@@ -110,7 +114,9 @@ function makeProgram(test: VerifierTest, folder: string): Program {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const maps = Object.keys(test.fixups);
   for (const [index, name] of maps.entries()) for (const slot of test.fixups[name]!) view.setInt32(slot * 8 + 4, index, true);
-  return createProgram({ name: test.name, type: test.prog_type, bytes, maps: maps.map(shapeOf) });
+  // An attach type of 0 is none that was chosen.
+  const attach = test.expected_attach_type === 0 ? undefined : ATTACH_TYPES[test.expected_attach_type];
+  return createProgram({ name: test.name, type: test.prog_type, attach, bytes, maps: maps.map(shapeOf) });
 }
 
 /** Whether the program looks into the kernel's own struct bpf_map: loads from a register right after it got a map's address. */
@@ -170,10 +176,42 @@ function runAll(test: VerifierTest, object: LoadedObject, program: string): stri
   return undefined;
 }
 
+/** What the kernel says of accesses to the context that it refuses. */
+const CONTEXT_REFUSALS = /invalid bpf_context access|modified ctx ptr|ctx ptr R\d off=|stores into R\d ctx|variable ctx access/;
+
+/** Accesses to the context that the kernel refuses are refused, and none that it lets through. */
+function checkContexts(tests: readonly VerifierTest[], folder: string): void {
+  const counts = { refused: 0, of: 0, wrongly: 0 };
+  for (const test of tests) {
+    const { verdict, message = '' } = test.kernel;
+    const wanted = verdict === 'reject' && CONTEXT_REFUSALS.test(message);
+    if (!wanted && verdict !== 'accept') continue;
+    let error: BpfError | undefined;
+    try {
+      const program = makeProgram(test, folder);
+      walkPaths(program, {
+        visit(slot, state) {
+          error ??= contextError(program, slot, state);
+        },
+      });
+    } catch (thrown) {
+      if (!(thrown instanceof BpfError)) throw thrown;
+    }
+    if (wanted) counts.of++;
+    if (wanted && error !== undefined) counts.refused++;
+    if (wanted === (error !== undefined)) continue;
+    if (!wanted) counts.wrongly++;
+    process.stdout.write(`context: ${test.file}: ${test.name}: ${error?.message ?? 'accepted'}, the kernel: ${message || verdict}\n`);
+    process.exitCode = 1;
+  }
+  process.stdout.write(`context: refused ${counts.refused} of ${counts.of}; ${counts.wrongly} that the kernel accepts\n`);
+}
+
 const { path, engines } = await suiteArguments('test_verifier/test_verifier.json');
 const { tests } = JSON.parse(readFileSync(path, 'utf8')) as { tests: readonly VerifierTest[] };
 const ran = tests.filter(({ kernel }) => kernel.verdict === 'accept' && (kernel.retvals ?? []).some((value) => value !== null));
 process.stdout.write(`${tests.length} tests, of which the kernel accepts and runs ${ran.length}\n`);
+checkContexts(tests, dirname(path));
 runSuite(engines, (opened, report) => {
   for (const test of ran) checkTest(test, opened, dirname(path), report);
 });
