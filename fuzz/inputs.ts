@@ -297,7 +297,7 @@ export function kinds(): readonly Kind[] {
       name: 'watched',
       seeds: objects.filter(({ length }) => length < 10_000).slice(0, 40),
       mutate: mutateBytes,
-      take: (bytes) => takeWatched(bytes, PACKET),
+      take: (bytes) => void takeWatched(bytes, PACKET),
     },
     {
       name: 'lcov',

@@ -14,12 +14,13 @@ export const LCOV_SEEDS: readonly string[] = [
 const FUEL = 20_000;
 const TRACED = 2_000;
 
-/** Throws BpfError where the object is refused. */
-export function takeWatched(bytes: Uint8Array, packet: Uint8Array): void {
+/** Runs the first `limit` programs; gives how many. Throws BpfError where the object is refused. */
+export function takeWatched(bytes: Uint8Array, packet: Uint8Array, limit = 8): number {
   const coverage = new Coverage({ strict: false });
   const object = loadBytes(bytes, { path: 'fuzz.o', coverage, fuel: FUEL, timeoutMs: 1000, clock: 0n });
   try {
-    for (const program of Object.values(object.programs).slice(0, 8)) {
+    const programs = Object.values(object.programs).slice(0, limit);
+    for (const program of programs) {
       const tracer = new Tracer(object, () => undefined, { limit: TRACED });
       try {
         program.run({ packet, trace: tracer.hook });
@@ -28,9 +29,11 @@ export function takeWatched(bytes: Uint8Array, packet: Uint8Array): void {
         tracer.end(true);
         if (!(error instanceof BpfStopped)) throw error;
         if (error.frames[0]?.slot !== error.slot) throw new Error(`frames of another stop: ${error.message}`);
+        if (error.source === undefined && program.program.lines.length > 0) throw new Error(`a stop without its line: ${error.message}`);
       }
     }
     takeLcov(coverage.lcov());
+    return programs.length;
   } finally {
     object.dispose();
   }

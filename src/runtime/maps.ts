@@ -159,14 +159,14 @@ export class BpfMap<K = unknown, V = unknown> extends MapStore {
 
   /** @internal The element whose value the pointer lies in, or right behind: its key (undefined where there are no keys) and how far in. */
   elementAt(pointer: number): { readonly key: unknown; readonly cpu: number | undefined; readonly offset: number } | undefined {
-    const { stride, valueOffset, cpuStride, capacity, bucketCount } = this.layout;
+    const { stride, valueOffset, cpuStride, capacity, bucketCount, keyBytes } = this.layout;
     if (pointer < this.storage || pointer > this.storage + capacity * stride) return undefined;
     const index = Math.min(Math.floor((pointer - this.storage) / stride), capacity - 1);
     const node = this.storage + index * stride;
     const into = pointer - node - valueOffset;
     if (into < 0) return undefined;
     const keyAt = node + (this.layout.store === STORE.hash4 ? 4 : 8);
-    const key = bucketCount > 0 ? this.#key.decode(this.home.window.read(keyAt, this.keySize)) : this.keySize === 0 ? undefined : index;
+    const key = bucketCount > 0 ? this.#key.decode(this.home.window.read(keyAt, keyBytes)) : keyBytes === 0 ? undefined : index;
     if (cpuStride === 0) return { key, cpu: undefined, offset: into };
     return { key, cpu: Math.floor(into / cpuStride), offset: into % cpuStride };
   }
