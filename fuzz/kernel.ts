@@ -85,7 +85,7 @@ export function compareWithKernel(comparison: KernelComparison, object: Generate
       return `0x${retval.toString(16)} packet ${toHex(dataOut)}`;
     });
     theirs.push(...object.maps.map((map, i) => `${map.name}: ${kernelContents(comparison, fds[i]!, map)}`));
-    const ours = interpreted(object, { cpus: 1, unread: true }, ({ loaded, runs }) => [
+    const ours = interpreted(object, { cpus: comparison.cpus, unread: true }, ({ loaded, runs }) => [
       ...runs.map((run) => (run.kind === 'stop' ? textOf(run) : `0x${(run.r0 & 0xffff_ffffn).toString(16)} packet ${toHex(run.packet)}`)),
       ...object.maps.map((map) => `${map.name}: ${ownContents(loaded, map)}`),
     ]);
