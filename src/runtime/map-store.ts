@@ -438,16 +438,33 @@ export class MapStore {
     }
   }
 
+  /** In the order of map_next, bucket after bucket. What is deleted meanwhile is left out. */
   *#nodes(): Generator<readonly [Uint8Array<ArrayBuffer>, number]> {
-    const { window, routines } = this.home;
-    const { keyBytes, valueOffset, store, capacity } = this.layout;
-    let at = Number(routines.call('map_next', this.pointer, 0));
-    for (let left = 2 * capacity; at !== 0; left--) {
-      if (left === 0) throw new BpfError('map/damaged', { in: 'option', name: this.name }, `map ${this.name} has more elements than room`);
-      const key = window.read(at, keyBytes);
-      yield [key, at + valueOffset - (store === STORE.hash4 ? 4 : 8)];
-      at = Number(this.#withScratch(key, undefined, (pointer) => routines.call('map_next', this.pointer, pointer)));
+    const { window } = this.home;
+    const { keyBytes, valueOffset, store, bucketCount } = this.layout;
+    const keyAt = store === STORE.hash4 ? 4 : 8;
+    const buckets = this.#field('buckets');
+    for (let head = buckets; head < buckets + 4 * bucketCount; head += 4) {
+      if (window.u32(head) === 0) continue;
+      const chain = this.#chain(head);
+      for (const at of chain) {
+        if (at === chain[0] || this.#chain(head).includes(at)) yield [window.read(at + keyAt, keyBytes), at + valueOffset];
+      }
     }
+  }
+
+  /** The nodes of a bucket; a program may have damaged them. */
+  #chain(head: number): number[] {
+    const { window } = this.home;
+    const { capacity, stride } = this.layout;
+    const chain: number[] = [];
+    for (let at = window.u32(head); at !== 0; at = window.u32(at)) {
+      if (at < this.storage || at >= this.storage + capacity * stride || chain.length > capacity) {
+        throw new BpfError('map/damaged', { in: 'option', name: this.name }, `map ${this.name}: the chains of its elements are damaged`);
+      }
+      chain.push(at);
+    }
+    return chain;
   }
 
   *entriesBytes(): Generator<[key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>]> {

@@ -216,3 +216,18 @@ test('names that do not exist say which do', () => {
   assert.deepEqual(Object.keys(object.variables), ['port', 'dropped']);
   assert.ok(Object.isFrozen(object.variables) === false);
 });
+
+test('entries may be deleted while they are gone through', () => {
+  using object = counter();
+  const stats = object.maps['stats']!;
+  for (let i = 0; i < 200; i++) stats.set(i, { packets: i });
+  const seen: unknown[] = [];
+  for (const [key, value] of stats) {
+    seen.push(key);
+    assert.deepEqual(value, { packets: BigInt(key as number), bytes: 0n });
+    stats.delete(key);
+    stats.delete((key as number) ^ 1);
+  }
+  assert.equal(seen.length, 100, 'one of each pair: the other was gone before its turn');
+  assert.equal(stats.size, 0);
+});
