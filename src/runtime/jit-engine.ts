@@ -253,7 +253,8 @@ class JitObject implements EngineObject {
     const known = this.#prepared.get(program);
     if (known !== undefined) return known;
     const table = program.code.kind.includes(KIND.callx) ? this.#functionTable(program) : undefined;
-    const options = { ...this.#options, routines: !this.#home.overridden.has(MAP_LOOKUP), tailEntry: true };
+    const { overridden } = this.#home;
+    const options = { ...this.#options, routines: !overridden.has(MAP_LOOKUP), noInline: overridden, tailEntry: true };
     const { image, room } = this.#place(program, options, table);
     const base = addressOf(image);
     image.entries.forEach((entry, i) => {

@@ -29,6 +29,14 @@ function stopOf(run: () => unknown): BpfStopped {
 }
 
 for (const engine of ['interpreter', 'arm64-sim'] as const) {
+  test(`${engine}: lookups in arrays call what the embedder put in their place`, () => {
+    const maps = [shape('array', 2, 4, 8, 4)];
+    // *(u32 *)(r10 - 4) = 1; r2 = r10 - 4; r1 = map array; call 1
+    const hex = `620afcff01000000 bfa2000000000000 07020000fcffffff 1811000000000000 0000000000000000 8500000001000000 ${EXIT}`;
+    using loaded = object({ main: hex }, maps, { engine, helpers: { 1: () => 77n } });
+    assert.equal(loaded.programs['main']!.run().r0, 77n);
+  });
+
   test(`${engine}: tail calls go on with another program, at most 33 times`, () => {
     const jumps = [shape('jumps', 3, 4, 4, 4)];
     // r6 = r1; r2 = map jumps; r3 = INDEX; call 12; r0 = VALUE
