@@ -4,6 +4,7 @@ import type { Btf } from '../btf/types.ts';
 import type { HelperFunction } from '../interpreter/machine.ts';
 import type { Program } from '../program/program.ts';
 import { seesLinkLayer } from '../spec/contexts.ts';
+import { assert } from '../util/error.ts';
 import { Regions } from '../window/regions.ts';
 import { PLACE, type Window } from '../window/window.ts';
 import { BlockPool } from './block-pool.ts';
@@ -12,7 +13,7 @@ import type { Coverage } from './coverage.ts';
 import { Events, type ProgramEvent } from './events.ts';
 import { KernelObjects } from './kernel-objects.ts';
 import { type KernelInput, KernelState } from './kernel-state.ts';
-import type { BpfMap, MapHome, SocketPointers } from './maps.ts';
+import type { BpfMap, MapCodecs, MapHome, SocketPointers } from './maps.ts';
 import { Network, type Route, type Socket } from './network.ts';
 import { PacketArea } from './packet.ts';
 import { PerCpuBlocks } from './per-cpu.ts';
@@ -35,12 +36,17 @@ export class Clock {
     return this.#real ? BigInt(Math.round(performance.now() * 1e6)) + this.#offset : this.#offset;
   }
 
-  /** What shall happen when time has been advanced: timers. */
-  onAdvance: (() => void) | undefined;
+  readonly #listeners = new Set<() => void>();
+
+  /** @internal What shall happen when time has been advanced: timers. Gives what ends it. */
+  onAdvance(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
 
   advance(nanoseconds: bigint): void {
     this.#offset += nanoseconds;
-    this.onAdvance?.();
+    for (const listener of this.#listeners) listener();
   }
 
   set(nanoseconds: bigint): void {
@@ -128,6 +134,7 @@ export class Home implements MapHome {
   readonly events: Events;
   readonly #mapsAt = new Map<number, BpfMap>();
   readonly #byName = new Map<string, BpfMap>();
+  readonly #peers = new Set<Home>();
   /** By helper id: what is not a routine. */
   readonly helpers: Map<number, HelperFunction> = new Map();
   /** Routines that the embedder has replaced. */
@@ -176,6 +183,38 @@ export class Home implements MapHome {
     this.maps.push(map);
     this.#mapsAt.set(map.pointer, map);
     this.#byName.set(map.name, map);
+    for (const peer of this.#peers) peer.#adopt(map);
+  }
+
+  /** Both see each other's maps from now on, by their pointers: maps of maps may hold any of them. */
+  join(other: Home): void {
+    this.#peers.add(other);
+    other.#peers.add(this);
+    for (const map of other.#mapsAt.values()) this.#adopt(map);
+    for (const map of this.#mapsAt.values()) other.#adopt(map);
+  }
+
+  /** Nobody's maps are this one's concern any more. */
+  leave(): void {
+    for (const peer of this.#peers) peer.#peers.delete(this);
+    this.#peers.clear();
+  }
+
+  #adopt(map: BpfMap): void {
+    if (this.#mapsAt.has(map.pointer)) return;
+    const view = map.viewIn(this);
+    this.#mapsAt.set(map.pointer, view);
+    for (const peer of this.#peers) peer.#adopt(view);
+  }
+
+  /** A map of a joined home, under a name of this one's. */
+  share(map: BpfMap, name: string, codecs: MapCodecs | undefined): BpfMap {
+    const view = this.#mapsAt.get(map.pointer);
+    assert(view !== undefined, 'the home of the map was joined');
+    const named = view.named(name, codecs);
+    this.maps.push(named);
+    this.#byName.set(name, named);
+    return named;
   }
 
   /** The map that `program` knows by that index. */

@@ -150,6 +150,7 @@ function mapInput(spec: CollectionSpec, map: MapSpec): MapInput {
   const { data } = map;
   return {
     ...shapeOf(map),
+    mapExtra: Number(map.mapExtra),
     codecs: codecsOf(btf, map),
     elements: map.elements.map((element) => ({
       index: element.index,

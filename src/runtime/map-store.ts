@@ -88,19 +88,26 @@ export class MapStore {
   /** Ring buffers: positions and records. */
   readonly ring: Ring | undefined;
   /** Perf event arrays: events that found no room. */
-  lost = 0;
+  get lost(): number {
+    return this.#state.lost;
+  }
+  set lost(events: number) {
+    this.#state.lost = events;
+  }
   /** @internal Slot of the routine that looks its elements up. */
   readonly lookupEntry: number;
   protected readonly home: MapHome;
   protected readonly layout: MapLayout;
   readonly #hidden: readonly HiddenField[];
   readonly #inner: MapOptions | undefined;
-  readonly #regions: Region[] = [];
+  readonly #regions: Region[];
   /** What a snapshot takes whole once there was an element: buckets, lengths, lists. */
-  readonly #areas: Area[] = [];
-  #frozen = false;
+  readonly #areas: Area[];
+  /** What all objects that share the map see. */
+  readonly #state: { isFrozen: boolean; lost: number };
 
-  constructor(home: MapHome, options: StoreOptions) {
+  /** `shared`: the map of another object in the same window that this one is another view of. */
+  constructor(home: MapHome, options: StoreOptions, shared?: MapStore) {
     const row = mapTypeRow(options.type);
     if (row === undefined || row.kept === 'refused') {
       const why = row === undefined ? 'no such type is known' : row.state;
@@ -123,10 +130,24 @@ export class MapStore {
     assert(lookup !== undefined, 'a routine for lookups');
     this.lookupEntry = lookup;
     this.home = home;
-    const layout = layoutOf(options, row, home.cpus);
-    this.layout = layout;
     this.#hidden = options.hidden ?? [];
     this.#inner = options.inner;
+    if (shared !== undefined) {
+      this.layout = shared.layout;
+      this.pointer = shared.pointer;
+      this.storage = shared.storage;
+      this.ring = shared.ring;
+      this.#areas = shared.#areas;
+      this.#state = shared.#state;
+      // In the same home they are there already.
+      this.#regions = shared.home === home ? shared.#regions : shared.#regions.map((region) => home.regions.add(region));
+      return;
+    }
+    this.#areas = [];
+    this.#state = { isFrozen: false, lost: 0 };
+    this.#regions = [];
+    const layout = layoutOf(options, row, home.cpus);
+    this.layout = layout;
     this.pointer = home.window.allocate(DESCRIPTOR_BYTES);
     const hash = layout.bucketCount > 0;
     const buckets = hash ? this.#area('buckets', 4 * layout.bucketCount) : 0;
@@ -147,6 +168,23 @@ export class MapStore {
     this.#addRegion({ name: `map ${this.name}`, start: this.pointer, end: this.pointer + DESCRIPTOR_BYTES, privileged: true });
     this.ring = row.kept === 'ring' ? this.#makeRing(bytes) : undefined;
     if (this.ring === undefined) this.#addStorage(isReadOnly(options));
+  }
+
+  /** @internal As it was defined. */
+  get options(): MapOptions {
+    const { name, type, keySize, valueSize, maxEntries, flags } = this;
+    return { name, type, keySize, valueSize, maxEntries, flags };
+  }
+
+  /** @internal The memory, maps and sockets that it was made for. */
+  get owner(): MapHome {
+    return this.home;
+  }
+
+  /** @internal Whether a definition is that of this map: what libbpf asks before it takes a pinned map. */
+  isLike({ type, keySize, valueSize, maxEntries, flags }: MapOptions): boolean {
+    const sameSizes = this.keySize === keySize && this.valueSize === valueSize && this.maxEntries === maxEntries;
+    return sameSizes && this.type === type && this.flags === flags;
   }
 
   get #hasLock(): boolean {
@@ -270,12 +308,12 @@ export class MapStore {
 
   /** As BPF_MAP_FREEZE: from now on only programs write. */
   freeze(): this {
-    this.#frozen = true;
+    this.#state.isFrozen = true;
     return this;
   }
 
   #cannotWrite(): boolean {
-    return this.#frozen || (this.flags & MAP_FLAG.readOnly) !== 0;
+    return this.#state.isFrozen || (this.flags & MAP_FLAG.readOnly) !== 0;
   }
 
   protected mayRead(): void {

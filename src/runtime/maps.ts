@@ -31,11 +31,29 @@ export class BpfMap<K = unknown, V = unknown> extends MapStore {
   readonly #key: ValueCodec;
   readonly #value: ValueCodec;
 
-  constructor(home: MapHome, options: MapOptions, { key, value, ...store }: MapCodecs = {}) {
-    super(home, { ...options, ...store });
+  readonly #store: Pick<MapCodecs, 'hidden' | 'inner'>;
+
+  /** @internal `shared`: the map of another object in the same window that this one is another view of. */
+  constructor(home: MapHome, options: MapOptions, { key, value, ...store }: MapCodecs = {}, shared?: BpfMap) {
+    super(home, { ...options, ...store }, shared);
+    this.#store = store;
     // Storages of sockets and their like are keyed by pointers, whatever the definition says.
     this.#key = (this.row.kept === 'local' ? undefined : key) ?? plainCodec(this.layout.keyBytes, `key of map ${options.name}`);
     this.#value = value ?? plainCodec(options.valueSize, `value of map ${options.name}`);
+  }
+
+  /** @internal The same map, for another object in the same window. */
+  viewIn(home: MapHome): BpfMap {
+    return new BpfMap(home, this.options, this.#codecs, this as BpfMap);
+  }
+
+  /** @internal The same map by another name, its values as that object's types say. */
+  named(name: string, codecs: MapCodecs | undefined): BpfMap {
+    return new BpfMap(this.home, { ...this.options, name }, codecs ?? this.#codecs, this as BpfMap);
+  }
+
+  get #codecs(): MapCodecs {
+    return { key: this.#key, value: this.#value, ...this.#store };
   }
 
   #encodeKey(key: unknown): Uint8Array<ArrayBuffer> {

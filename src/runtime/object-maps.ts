@@ -1,12 +1,12 @@
 // The maps of an object, made as its file describes them and filled with what the file puts into them.
-import { mapTypeRow } from '../spec/maps.ts';
-import { BpfError } from '../util/error.ts';
+import { mapTypeName, mapTypeRow } from '../spec/maps.ts';
+import { assert, BpfError } from '../util/error.ts';
 import type { Window } from '../window/window.ts';
-import { isReadOnly } from './descriptor.ts';
-import type { Home } from './home.ts';
-import { BpfMap } from './maps.ts';
+import { isReadOnly, type MapOptions } from './descriptor.ts';
+import { Home } from './home.ts';
+import { BpfMap, type MapCodecs } from './maps.ts';
 import { unknownName } from './names.ts';
-import type { ObjectInput } from './object-input.ts';
+import type { MapInput, ObjectInput } from './object-input.ts';
 import type { LoadOptions } from './options.ts';
 import { nameOf, refuseValue, type ValueCodec } from './values.ts';
 
@@ -17,13 +17,24 @@ export interface CreatedMaps {
 }
 
 /** `programs`: the names that elements of program arrays may have, in the order of their numbers, which begin with 1. */
-export function createMaps(home: Home, input: ObjectInput, programs: readonly string[], sizes: LoadOptions['mapSizes'] = {}): CreatedMaps {
+export function createMaps(
+  home: Home,
+  input: ObjectInput,
+  programs: readonly string[],
+  { mapSizes: sizes = {}, maps: given = {} }: LoadOptions = {},
+): CreatedMaps {
   const codec = programCodec(programs);
   const created = new Map<string, BpfMap>();
   const refused = new Map<string, BpfError>();
   for (const map of input.maps) {
     const isProgramArray = mapTypeRow(map.type)?.kept === 'programs' && map.valueSize === codec.bytes;
-    const codecs = isProgramArray ? { ...map.codecs, value: codec } : map.codecs;
+    const own = isProgramArray ? { ...map.codecs, value: codec } : map.codecs;
+    const codecs = map.inner === undefined ? own : { ...own, inner: map.inner };
+    const shared = Object.hasOwn(given, map.name) ? given[map.name] : undefined;
+    if (shared !== undefined) {
+      created.set(map.name, shareMap(home, { ...map, maxEntries: sizes[map.name] ?? map.maxEntries }, shared, codecs));
+      continue;
+    }
     try {
       const made = new BpfMap(home, { ...map, maxEntries: sizes[map.name] ?? map.maxEntries }, codecs);
       if (map.data !== undefined) home.window.write(made.storage, map.data.initial);
@@ -37,9 +48,11 @@ export function createMaps(home: Home, input: ObjectInput, programs: readonly st
   const known = input.maps.map(({ name }) => name);
   for (const name of Object.keys(sizes))
     if (!known.includes(name)) throw unknownName('runtime/unknown-map', 'map', name, known, 'mapSizes');
+  for (const name of Object.keys(given)) if (!known.includes(name)) throw unknownName('runtime/unknown-map', 'map', name, known, 'maps');
   for (const map of input.maps) {
     const target = created.get(map.name);
-    if (target === undefined) continue;
+    // What another object has is filled already.
+    if (target === undefined || Object.hasOwn(given, map.name)) continue;
     for (const { offset, map: name, into } of map.data?.pointers ?? []) {
       const to = created.get(name);
       if (to !== undefined) home.window.setU64(target.storage + offset, BigInt(into === undefined ? to.pointer : to.storage + into));
@@ -51,6 +64,31 @@ export function createMaps(home: Home, input: ObjectInput, programs: readonly st
     }
   }
   return { maps: Object.fromEntries(created), refused };
+}
+
+const refuseShared = (name: string, why: string): never => {
+  throw new BpfError('runtime/shared-map', { in: 'option', name: 'maps' }, `map ${name} cannot be shared: ${why}`);
+};
+
+/** The home of the maps that other objects lend; undefined: there are none. */
+export function sharedHome({ maps = {}, cpus }: LoadOptions): Home | undefined {
+  let found: Home | undefined;
+  for (const [name, map] of Object.entries(maps)) {
+    const { owner } = map;
+    assert(owner instanceof Home, 'maps are made for a home');
+    if (found !== undefined && owner.window !== found.window) refuseShared(name, 'it lies in another window than the others');
+    if (cpus !== undefined && cpus !== owner.cpus) refuseShared(name, `it has values for ${owner.cpus} CPUs, not ${cpus}`);
+    if (map.row.kept === 'programs') refuseShared(name, 'the programs of a program array are those of its own object');
+    found ??= owner;
+  }
+  return found;
+}
+
+function shareMap(home: Home, map: MapInput, shared: BpfMap, codecs: MapCodecs | undefined): BpfMap {
+  const shown = (of: MapOptions): string =>
+    `${mapTypeName(of.type)}, keys of ${of.keySize}, values of ${of.valueSize}, ${of.maxEntries} entries, flags ${of.flags}`;
+  if (!shared.isLike(map)) refuseShared(map.name, `it is ${shown(shared)}; the file wants ${shown(map)}`);
+  return home.share(shared, map.name, codecs);
 }
 
 /** Reads global data that programs cannot write, as it is now. */

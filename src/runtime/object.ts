@@ -17,7 +17,7 @@ import { BpfMap } from './maps.ts';
 import { NamedTypes } from './named-types.ts';
 import { byName } from './names.ts';
 import type { MapInput, ObjectInput } from './object-input.ts';
-import { constantData, createMaps } from './object-maps.ts';
+import { constantData, createMaps, sharedHome } from './object-maps.ts';
 import { type ObjectSnapshot, restoreState, saveState } from './object-state.ts';
 import { count, type LoadOptions } from './options.ts';
 import { type Checks, missingMap, programNames, REFUSED_HELPER, refusedHelper, sortPrograms, wrongInstruction } from './refusals.ts';
@@ -50,6 +50,7 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
   readonly #refused: ReadonlyMap<string, BpfError>;
   readonly #runner: Runner;
   readonly #types: NamedTypes;
+  readonly #stopClock: () => void;
   #disposed = false;
 
   constructor(input: ObjectInput, options: LoadOptions = {}) {
@@ -60,15 +61,20 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
       ...(options.windowBytes === undefined ? {} : { maxBytes: options.windowBytes }),
       ...(host === undefined ? {} : { accept: (memory) => host.accepts(memory) }),
     };
-    this.clock = new Clock(options.clock);
-    this.home = new Home(pool.take(windowOptions), {
-      cpus: count(options.cpus ?? 1, 'cpus', 1, 1024),
+    const other = sharedHome(options);
+    this.clock = options.clock === undefined && other !== undefined ? other.clock : new Clock(options.clock);
+    this.home = new Home(other?.window ?? pool.take(windowOptions), {
+      cpus: other?.cpus ?? count(options.cpus ?? 1, 'cpus', 1, 1024),
       clock: this.clock,
       routes: options.routes,
       sockets: options.sockets,
       kernel: options.kernel,
       random: typeof random === 'function' ? random : seededRandom(random ?? 1),
     });
+    if (other !== undefined) {
+      other.window.users++;
+      this.home.join(other);
+    }
     this.home.btf = input.btf;
     this.home.kernelBtf = input.kernelBtf;
     this.home.events.unread = options.unread ?? false;
@@ -83,7 +89,7 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
       coverage.add(input.programs, input.name);
     }
     const names = programNames(input);
-    const { maps, refused: refusedMaps } = createMaps(this.home, input, names, options.mapSizes);
+    const { maps, refused: refusedMaps } = createMaps(this.home, input, names, options);
     this.maps = byName(maps, 'map', refusedMaps) as MapsOf<T>;
     this.variables = byName(createVariables(this.home, maps, input, options.variables), 'variable') as T['variables'];
     supplyHelpers(this.home, options);
@@ -105,9 +111,7 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
     if (names.length === 0 && unusable !== undefined) throw unusable;
     helpers.set(REFUSED_HELPER, toHelper(this.home, refusedHelper(sorted.refused)));
     this.#runner = new Runner(this.home, options, (number) => sorted.numbered[number]);
-    this.clock.onAdvance = () => {
-      if (!this.#disposed) this.#runner.fireTimers();
-    };
+    this.#stopClock = this.clock.onAdvance(() => this.#runner.fireTimers());
     this.#refused = new Map(sorted.refused.map(({ name, error }) => [name, error]));
     this.refused = Object.fromEntries(this.#refused);
     const runner = (): Runner => this.#live();
@@ -213,7 +217,9 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#stopClock();
     this.#runner.dispose();
+    this.home.leave();
     pool.give(this.home.window);
   }
 

@@ -9,6 +9,7 @@ import type { ProgramEvent } from './events.ts';
 import type { EmbedderHelper, Redirect } from './home.ts';
 import type { Host } from './host.ts';
 import type { KernelInput, RecordedCall } from './kernel-state.ts';
+import type { BpfMap } from './maps.ts';
 import type { Route, Socket } from './network.ts';
 import type { Tunnel } from './tunnels.ts';
 import type { AnyObject, AnyProgram, ContextInput, ContextOutput, Input, ObjectTypes, ProgramTypes } from './types.ts';
@@ -24,6 +25,12 @@ export interface LoadOptions<T extends ObjectTypes = AnyObject> {
   readonly mapSizes?: { readonly [Name in keyof T['maps']]?: number };
   /** The types of what programs send, by name of the ring buffer or perf event array: events then have a `value`. */
   readonly events?: { readonly [Name in keyof T['maps']]?: keyof T['types'] & string };
+  /**
+   * Maps of objects that are loaded already, by the name that they have in this file: how objects share what is pinned. The objects then
+   * lie in one window and share their CPUs and, unless one is given, the clock. A definition that differs is refused (`runtime/shared-map`),
+   * as libbpf does with a pinned map; so are program arrays, whose programs are those of their own object.
+   */
+  readonly maps?: Readonly<Record<string, BpfMap>>;
   /** CPUs that per-CPU maps have values for. Default 1. */
   readonly cpus?: number;
   /** Nanoseconds at which the clock stands; absent: it runs. */

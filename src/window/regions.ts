@@ -17,7 +17,7 @@ export interface RegionOptions {
   /** Pointer to a uint32 that counts the elements that exist so far: those beyond are not live. */
   readonly liveCount?: number;
   /** Elements that come and go: the live one that has the byte at `pointer`, [start, end). Callers say `changed` where one went. */
-  readonly elementAt?: (pointer: number) => readonly [number, number] | undefined;
+  readonly elementAt?: ((pointer: number) => readonly [number, number] | undefined) | undefined;
   /** Only routines and the host may touch any of it. */
   readonly privileged?: boolean;
 }

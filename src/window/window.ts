@@ -103,6 +103,8 @@ export class Window {
   #words: Float64Array = new Float64Array(0);
   /** Counts the replacements of `bytes` and `view`. */
   generation = 0;
+  /** Objects that lie in it. */
+  users = 1;
   /** First pointer beyond the memory. */
   end: number;
   readonly #maxEnd: number;
@@ -275,10 +277,14 @@ export class WindowPool {
   take(options: WindowOptions = {}): Window {
     const plain = options.maxBytes === undefined && options.shared === undefined;
     const pooled = plain ? this.#windows.pop() : undefined;
-    return pooled !== undefined && options.accept?.(pooled.memory) !== false ? pooled : new Window(options);
+    if (pooled === undefined || options.accept?.(pooled.memory) === false) return new Window(options);
+    pooled.users = 1;
+    return pooled;
   }
 
+  /** One user less; the last one's is kept for others. */
   give(window: Window): void {
+    if (--window.users > 0) return;
     if (window.used > POOLED_BYTES || this.#windows.length >= POOLED_WINDOWS) return;
     window.reset();
     this.#windows.push(window);
