@@ -16,6 +16,7 @@ export interface ContextGiven {
 export interface LoadingGiven {
   readonly set: readonly string[];
   readonly 'map-size': readonly string[];
+  readonly event: readonly string[];
   readonly kconfig?: string | undefined;
   readonly ksym: readonly string[];
   readonly type?: string | undefined;
@@ -28,6 +29,7 @@ export function loadingOf(
 ): Pick<LoadBytesOptions, 'variables' | 'cpus' | 'mapSizes' | 'kconfig' | 'ksyms' | 'defaultType'> {
   return {
     ...(values['map-size'].length === 0 ? {} : { mapSizes: Object.fromEntries(values['map-size'].map(mapSize)) }),
+    ...(values.event.length === 0 ? {} : { events: Object.fromEntries(values.event.map((given) => assignment('event', given))) }),
     ...(values.kconfig === undefined ? {} : { kconfig: text(readInput(values.kconfig)) }),
     ...(values.ksym.length === 0 ? {} : { ksyms: Object.fromEntries(values.ksym.map(ksym)) }),
     ...(values.type === undefined ? {} : { defaultType: programType(values.type) }),

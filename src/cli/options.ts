@@ -42,6 +42,7 @@ export const PCAP: StringOption = {
 export const LOADING: {
   readonly set: RepeatedOption;
   readonly 'map-size': RepeatedOption;
+  readonly event: RepeatedOption;
   readonly kconfig: StringOption;
   readonly ksym: RepeatedOption;
   readonly type: StringOption;
@@ -54,6 +55,10 @@ export const LOADING: {
   'map-size': {
     ...{ type: 'string', multiple: true, default: [], value: 'MAP=N' },
     help: 'another number of elements for a map; may be repeated',
+  },
+  event: {
+    ...{ type: 'string', multiple: true, default: [], value: 'MAP=STRUCT' },
+    help: 'the type of what a ring buffer or perf event array carries; may be repeated',
   },
   kconfig: { type: 'string', value: 'FILE', help: "the kernel's .config, for what the object declares as __kconfig" },
   ksym: {

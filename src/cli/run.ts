@@ -144,7 +144,9 @@ function resultText(
   if (nsPerRun !== undefined) lines.push(`${nsPerRun.toFixed(1)} ns a run\n`);
   if (redirect !== undefined) lines.push(`redirect: ${toText(redirect)}\n`);
   for (const line of result.trace) lines.push(`trace: ${line}\n`);
-  for (const event of result.events) lines.push(`event: ${event.map}, CPU ${event.cpu}\n${hexDump(event.data, '  ')}`);
+  for (const { map, cpu, data, value } of result.events) {
+    lines.push(`event: ${map}, CPU ${cpu}\n${value === undefined ? hexDump(data, '  ') : `  ${toText(value)}\n`}`);
+  }
   if (packet !== undefined && result.packet !== undefined)
     lines.push(changeText(packetChange(program.type, packet, result.packet), result.packet));
   if (maps === true) lines.push(printMaps(object));

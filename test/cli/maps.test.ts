@@ -43,6 +43,20 @@ test('the state after a run is the state before the next', () => {
   assert.match(refused!.stderr, /^error: .*beyond\.json: update of map counts: .*the index is beyond its end.* \[map\/refused\]/);
 });
 
+test('events in the type that is named', () => {
+  const [shown, json, wrong, noMap] = runAll(
+    ['--event', 'events=event', '--json'],
+    ['--event', 'events=struct event'],
+    ['--event', 'events=evnt'],
+    ['--event', 'event=event'],
+  );
+  const [event] = JSON.parse(shown!.stdout).events;
+  assert.deepEqual({ ...event.value, at: '' }, { at: '', cpu: 0, state: 1, length: 4, data: '0102030400000000' });
+  assert.match(json!.stdout, /event: events, CPU 0\n {2}\{at: \d+, cpu: 0, state: 1, length: 4, data: 01 02 03 04 00 00 00 00\}/);
+  assert.match(wrong!.stderr, /has no type evnt; did you mean event\?/);
+  assert.match(noMap!.stderr, /no map event; did you mean events\?/);
+});
+
 test('tables have names of enumerators, addresses and ports as people write them', () => {
   const [shown] = runAll(['--maps', '--cpus', '2']);
   const lines = shown!.stdout.split('\n');
