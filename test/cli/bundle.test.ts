@@ -1,7 +1,7 @@
 // The commands as the package has them: put together from the compiled modules by tools/bundle.mjs.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
