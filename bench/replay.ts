@@ -128,7 +128,7 @@ function readBytes(path: string): number {
 }
 
 function readBlocks(path: string): number {
-  const capture = openCapture(path);
+  const capture = openCapture(path).blocks();
   const block = new PacketBlock(2800);
   let packets = 0;
   while (capture.nextBlock(chunk, block)) packets += block.count;

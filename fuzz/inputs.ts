@@ -241,7 +241,7 @@ function takeCapture(bytes: Uint8Array): void {
   });
   if (whole !== pieces) throw new Error(`in one piece: ${whole}\nin pieces: ${pieces}`);
   const blocks = outcome(() => {
-    const capture = readCapture(bytes, 'fuzz.pcap');
+    const capture = readCapture(bytes, 'fuzz.pcap').blocks();
     const area = new Uint8Array(256);
     const block = new PacketBlock(5);
     const lengths: number[] = [];
@@ -250,7 +250,7 @@ function takeCapture(bytes: Uint8Array): void {
   });
   if (whole !== blocks) throw new Error(`in one piece: ${whole}\nby the block: ${blocks}`);
   outcome(() => {
-    const capture = readCapture(bytes, 'fuzz.pcap');
+    const capture = readCapture(bytes, 'fuzz.pcap').blocks();
     const area = new Uint8Array(4096);
     for (const block = new PacketBlock(100); capture.nextBlock(area, block); ) toEthernet(block, 'the fuzzer');
   });

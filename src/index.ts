@@ -90,7 +90,7 @@ export type {
 } from './packet/fields.ts';
 export type { FieldValue } from './packet/forms.ts';
 export type { HeaderOption, Ipv4Option, Ipv6Option, NeighbourOption, OtherOption, TcpOption } from './packet/options.ts';
-export type { PacketBlock, PacketSource } from './pcap/block.ts';
+export type { BlockReader, PacketBlock, PacketSource } from './pcap/block.ts';
 export { type Capture, readCapture } from './pcap/capture.ts';
 export { ethernetFrame, LINKTYPE } from './pcap/link.ts';
 export type { CapturedPacket } from './pcap/read.ts';

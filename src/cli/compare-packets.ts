@@ -74,7 +74,7 @@ export class PacketComparison {
 
   capture(path: string): CompareOutcome {
     const progress = new Progress('packets');
-    const capture = openCapture(path);
+    const capture = openCapture(path).blocks();
     const area = new Uint8Array(AREA_BYTES);
     const block = new PacketBlock(BATCH);
     const { type, name } = this.#a;

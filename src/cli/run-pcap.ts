@@ -2,8 +2,8 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { CaptureFile, formatOfPath, openCapture } from '../files/captures.ts';
 import type { PacketBlock, PacketSource } from '../pcap/block.ts';
-import type { Capture } from '../pcap/capture.ts';
 import { LINKTYPE } from '../pcap/link.ts';
+import type { CaptureFormat } from '../pcap/scan.ts';
 import type { BatchItem, BatchResult } from '../runtime/batch-outcome.ts';
 import type { LoadedProgram } from '../runtime/loaded-program.ts';
 import type { LoadedObject } from '../runtime/object.ts';
@@ -60,24 +60,29 @@ function replay(program: LoadedProgram, options: CaptureOptions, isLast: boolean
     progress ??= new Progress('MB', total === undefined ? undefined : Math.ceil(total / MEGABYTE), MEGABYTE);
     progress.step(bytes);
   });
-  const survivors = isLast && options.out !== undefined ? new Survivors(program.type, capture, options.out) : undefined;
+  let format: CaptureFormat | undefined;
+  const survivors = isLast && options.out !== undefined ? new Survivors(program.type, () => format, options.out) : undefined;
   const { trace } = options;
   let current: PacketBlock | undefined;
   const announce = (index: number): void => {
     if (trace === undefined || current === undefined || index - current.first >= current.count) return;
     trace.heading(`packet ${index + 1}, ${current.lengths[index - current.first]} bytes`);
   };
+  const blocks = capture.blocks();
   const timed: PacketSource = {
-    // Reading is not the program's time.
-    nextBlock: (area, block) => {
-      const from = performance.now();
-      const more = capture.nextBlock(area, block);
-      outsideMs += performance.now() - from;
-      current = block;
-      announce(block.first);
-      return more;
-    },
-    close: () => capture.close(),
+    blocks: () => ({
+      // Reading is not the program's time.
+      nextBlock: (area, block) => {
+        const from = performance.now();
+        const more = blocks.nextBlock(area, block);
+        outsideMs += performance.now() - from;
+        format = blocks.format;
+        current = block;
+        announce(block.first);
+        return more;
+      },
+      close: () => blocks.close(),
+    }),
   };
   const each = (item: BatchItem): void => {
     const from = performance.now();
@@ -140,13 +145,13 @@ function report(program: LoadedProgram, options: CaptureOptions, result: BatchRe
 /** Packets as the program left them, where their verdict lets them live, in a capture with their times. */
 class Survivors {
   readonly #type: string;
-  readonly #capture: Capture;
+  readonly #format: () => CaptureFormat | undefined;
   readonly #path: string;
   #file: CaptureFile | undefined;
 
-  constructor(type: string, capture: Capture, path: string) {
+  constructor(type: string, format: () => CaptureFormat | undefined, path: string) {
     this.#type = type;
-    this.#capture = capture;
+    this.#format = format;
     this.#path = path;
   }
 
@@ -161,7 +166,7 @@ class Survivors {
 
   /** The input's format is known when its first packet is. */
   #open(): CaptureFile {
-    return (this.#file ??= new CaptureFile(this.#path, formatOfPath(this.#path) ?? this.#capture.format ?? 'pcap'));
+    return (this.#file ??= new CaptureFile(this.#path, formatOfPath(this.#path) ?? this.#format() ?? 'pcap'));
   }
 
   end(): void {

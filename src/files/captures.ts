@@ -1,26 +1,26 @@
 // Captures in files: read piece by piece, so that memory does not grow with the file, and written.
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { Capture } from '../pcap/capture.ts';
+import { closeSync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { type ByteSource, Capture } from '../pcap/capture.ts';
 import type { CaptureFormat } from '../pcap/scan.ts';
 import { addPackets, CaptureWriter, type PacketToWrite, type WriteOptions } from '../pcap/write.ts';
 import { naming } from './naming.ts';
 
-/** `-` is standard input. `onRead` is told how many bytes have been read at each read, and how many the file has, where that is known. */
+/**
+ * `-` is standard input, which can be read once. `onRead` is told how many bytes have been read at each read, and how many the file has,
+ * where that is known.
+ */
 export function openCapture(path: string, onRead?: (bytes: number, total: number | undefined) => void): Capture {
-  const file = path === '-' ? 0 : openSync(path, 'r');
-  const stat = fstatSync(file);
+  const stat = path === '-' ? fstatSync(0) : statSync(path);
   const total = stat.isFile() ? stat.size : undefined;
-  let isOpen = file !== 0;
-  const read = (into: Uint8Array): number => {
-    const size = naming(path, () => readSync(file, into));
-    onRead?.(size, total);
-    return size;
-  };
-  const close = (): void => {
-    if (isOpen) closeSync(file);
-    isOpen = false;
-  };
-  return new Capture({ path, read, close });
+  return new Capture(path, (): ByteSource => {
+    const file = path === '-' ? 0 : openSync(path, 'r');
+    const read = (into: Uint8Array): number => {
+      const size = naming(path, () => readSync(file, into));
+      onRead?.(size, total);
+      return size;
+    };
+    return { read, close: () => (file === 0 ? undefined : closeSync(file)) };
+  });
 }
 
 /** By the extension; undefined where it says nothing. */

@@ -46,15 +46,20 @@ export class PacketBlock {
   }
 }
 
-/** Gives packets by the block. */
+/** Packets that can be had by the block; each reading begins at the first. */
 export interface PacketSource {
+  blocks(): BlockReader;
+}
+
+/** Gives packets by the block. */
+export interface BlockReader {
   /**
-   * Fills the block; its packets lie in `area`, or in memory of the source's own where one is too long for that. False: there are
+   * Fills the block; its packets lie in `area`, or in memory of the reader's own where one is too long for that. False: there are
    * no more. What an earlier call gave is gone then.
    */
   nextBlock(area: Uint8Array, block: PacketBlock): boolean;
   /** After the last block that is taken. */
-  close?(): void;
+  close(): void;
 }
 
 export function toTimestamp(seconds: number, nanoseconds: number): bigint {

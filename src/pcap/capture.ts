@@ -1,16 +1,11 @@
-// A capture that is read once, from its beginning on: by the packet, or by the block where nobody looks at each.
+// A capture, read from its beginning on: by the packet, or by the block where nobody looks at each.
 import { copyBytes } from '../util/bytes.ts';
-import { assert } from '../util/error.ts';
-import type { PacketBlock, PacketSource } from './block.ts';
+import type { BlockReader, PacketBlock, PacketSource } from './block.ts';
 import { type CapturedPacket, CaptureReader, readPackets, streamPackets } from './read.ts';
 import { type CaptureFormat, CaptureScanner } from './scan.ts';
 
-/** Where the bytes of a capture come from, in order. */
+/** The bytes of a capture, in order. */
 export interface ByteSource {
-  /** For messages. */
-  readonly path: string;
-  /** All of them, where they lie in memory. */
-  readonly whole?: Uint8Array;
   /** Puts up to `into.length` bytes there and says how many; 0: there are no more. */
   read(into: Uint8Array): number;
   close(): void;
@@ -20,8 +15,46 @@ export interface ByteSource {
 const MARGIN = 16;
 const CHUNK_BYTES = 1 << 20;
 
-/** A capture: packets in order, for a loop or for `runBatch`. It can be read once. */
+/** A capture: packets in order, for a loop or for `runBatch`. Each reads it from the beginning. */
 export class Capture implements Iterable<CapturedPacket>, PacketSource {
+  /** For messages. */
+  readonly path: string;
+  readonly #open: () => ByteSource;
+  /** All of it, where it lies in memory. */
+  readonly #whole: Uint8Array | undefined;
+
+  constructor(path: string, open: () => ByteSource, whole?: Uint8Array) {
+    this.path = path;
+    this.#open = open;
+    this.#whole = whole;
+  }
+
+  /** Packets in order; their bytes stay valid. */
+  *[Symbol.iterator](): Generator<CapturedPacket, void, void> {
+    if (this.#whole !== undefined) return yield* readPackets(this.#whole, this.path);
+    const reader = new CaptureReader(this.path);
+    const source = this.#open();
+    try {
+      for (;;) {
+        const chunk = new Uint8Array(CHUNK_BYTES);
+        const size = source.read(chunk);
+        if (size === 0) break;
+        reader.push(chunk.subarray(0, size));
+        for (let packet = reader.next(); packet !== undefined; packet = reader.next()) yield packet;
+      }
+      reader.end();
+    } finally {
+      source.close();
+    }
+  }
+
+  blocks(): CaptureBlocks {
+    return new CaptureBlocks(this.path, this.#open());
+  }
+}
+
+/** One reading of a capture, by the block. */
+export class CaptureBlocks implements BlockReader {
   readonly #source: ByteSource;
   readonly #scanner: CaptureScanner;
   /** Read, but in no block yet: the beginning of a record, or records that found no room. */
@@ -31,15 +64,10 @@ export class Capture implements Iterable<CapturedPacket>, PacketSource {
   /** Average bytes of a record so far. */
   #recordBytes = 0;
   #records = 0;
-  #isRead = false;
 
-  constructor(source: ByteSource) {
+  constructor(path: string, source: ByteSource) {
     this.#source = source;
-    this.#scanner = new CaptureScanner(source.path);
-  }
-
-  get path(): string {
-    return this.#source.path;
+    this.#scanner = new CaptureScanner(path);
   }
 
   /** Known once the first bytes have been read. */
@@ -47,29 +75,7 @@ export class Capture implements Iterable<CapturedPacket>, PacketSource {
     return this.#scanner.format;
   }
 
-  /** Packets in order; their bytes stay valid. Ends the reading of the file in any case. */
-  *[Symbol.iterator](): Generator<CapturedPacket, void, void> {
-    assert(!this.#isRead, 'a capture is read once');
-    this.#isRead = true;
-    const { whole } = this.#source;
-    if (whole !== undefined) return yield* readPackets(whole, this.path);
-    const reader = new CaptureReader(this.path);
-    try {
-      for (;;) {
-        const chunk = new Uint8Array(CHUNK_BYTES);
-        const size = this.#source.read(chunk);
-        if (size === 0) break;
-        reader.push(chunk.subarray(0, size));
-        for (let packet = reader.next(); packet !== undefined; packet = reader.next()) yield packet;
-      }
-      reader.end();
-    } finally {
-      this.close();
-    }
-  }
-
   nextBlock(area: Uint8Array, block: PacketBlock): boolean {
-    this.#isRead = true;
     for (let into = area; ; ) {
       const rest = this.#rest;
       const { needed } = this.#scanner;
@@ -106,14 +112,17 @@ export class Capture implements Iterable<CapturedPacket>, PacketSource {
 }
 
 function captureOfBytes(bytes: Uint8Array, path: string): Capture {
-  let at = 0;
-  const read = (into: Uint8Array): number => {
-    const size = Math.min(into.length, bytes.length - at);
-    copyBytes(into.subarray(0, size), bytes.subarray(at, at + size));
-    at += size;
-    return size;
+  const open = (): ByteSource => {
+    let at = 0;
+    const read = (into: Uint8Array): number => {
+      const size = Math.min(into.length, bytes.length - at);
+      copyBytes(into.subarray(0, size), bytes.subarray(at, at + size));
+      at += size;
+      return size;
+    };
+    return { read, close: () => undefined };
   };
-  return new Capture({ path, whole: bytes, read, close: () => undefined });
+  return new Capture(path, open, bytes);
 }
 
 /**

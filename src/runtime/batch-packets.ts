@@ -1,5 +1,5 @@
 // Packets that the caller has as arrays, given by the block.
-import type { PacketBlock, PacketSource } from '../pcap/block.ts';
+import type { BlockReader, PacketBlock } from '../pcap/block.ts';
 import { LINKTYPE } from '../pcap/link.ts';
 
 /** Zeros between two packets, at least. */
@@ -10,7 +10,7 @@ const ALIGNMENT = 64;
 /** Where a block is put together: shared memory takes bytes that do not lie alike one by one. Of a batch that is over, for the next. */
 let spare: Uint8Array | undefined;
 
-export class ListedPackets implements PacketSource {
+export class ListedPackets implements BlockReader {
   readonly #packets: Iterator<Uint8Array>;
   /** Did not fit into the last block. */
   #held: Uint8Array | undefined;

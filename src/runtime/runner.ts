@@ -188,14 +188,14 @@ export class Runner {
     if (this.#batching) {
       throw new BpfError('runtime/batch', { in: 'program', program: program.name }, 'a batch of this object is under way');
     }
-    const isCapture = 'nextBlock' in packets;
+    const isCapture = 'blocks' in packets;
     if (options.clock === 'capture') this.#checkClock(isCapture);
     const { engine, runnable } = this.#choose(program, options, 'auto');
     const home = this.#home;
     // What a program of this type does not see of a frame.
     const hidden = contextOf(program.type)?.name === '__sk_buff' && !seesLinkLayer(program.type) ? ETHERNET_BYTES : 0;
     const outcome = new BatchOutcome(program.type, home.window, options.each, options.keepResults !== false, hidden);
-    const source = isCapture ? packets : new ListedPackets(packets);
+    const source = isCapture ? packets.blocks() : new ListedPackets(packets);
     this.#batching = true;
     try {
       const loop = this.#nativeBatch(program, runnable, options, hidden, outcome);
@@ -218,7 +218,7 @@ export class Runner {
       }
       return outcome.result(engine.name, loop === undefined ? 'javascript' : 'native');
     } finally {
-      source.close?.();
+      source.close();
       this.#batching = false;
     }
   }

@@ -60,7 +60,7 @@ function byBlocks(bytes: Uint8Array, areaBytes: number, capacity: number, piece:
     at += size;
     return size;
   };
-  const capture = new Capture({ path: 'blocks', read, close: () => undefined });
+  const capture = new Capture('blocks', () => ({ read, close: () => undefined })).blocks();
   const area = new Uint8Array(areaBytes);
   const block = new PacketBlock(capacity);
   const found: Uint8Array[] = [];

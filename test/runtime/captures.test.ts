@@ -146,6 +146,19 @@ test('packets of other link types become frames where they lie, and stay as they
   );
 });
 
+test('a capture can be read again, by packet and by block; a file that is not there is said at once', () => {
+  using loaded = object('xdp', 'r0 = 2\nexit');
+  const capture = readCapture(encodeCapture([new Uint8Array(20), new Uint8Array(30)]));
+  for (let i = 0; i < 2; i++) {
+    assert.deepEqual(
+      [...capture].map(({ data }) => data.length),
+      [20, 30],
+    );
+    assert.equal(loaded.programs['main']!.runBatch(capture).packets, 2);
+  }
+  assert.throws(() => readCapture('no-such-file.pcap'), { code: 'ENOENT', path: 'no-such-file.pcap' });
+});
+
 test("the clock goes by the capture's times, never back, and what came before a damaged record has run", () => {
   const stamps = [5n, 7n, 6n, 1_700_000_000_000_000_001n];
   const bytes = encodeCapture(stamps.map((timestamp) => ({ data: new Uint8Array(20), timestamp })));
