@@ -1,10 +1,10 @@
 // Errors on standard error, all in one form: `error: POSITION: message [area/code]`, then the line of source where there is one.
 import { printInstruction } from '../asm/print.ts';
 import type { Program } from '../program/program.ts';
-import { BpfError, printPosition, type SourcePosition } from '../util/error.ts';
+import { BpfError, type Position, printPosition } from '../util/error.ts';
 import { excerpt } from '../util/excerpt.ts';
-import { BpfStopped, type StopCause, surroundings } from '../util/stopped.ts';
-import { lineOfSource } from './sources.ts';
+import { BpfStopped, headline, type StopCause, surroundings } from '../util/stopped.ts';
+import { foundSource } from './sources.ts';
 
 /**
  * Prints what was thrown and gives the exit status; mistakes of ours keep their stack. `near`: paths beside which sources are looked for
@@ -12,15 +12,16 @@ import { lineOfSource } from './sources.ts';
  */
 export function printFailure(error: unknown, near: readonly string[] = [], programs: readonly Program[] = []): number {
   if (error instanceof BpfError) {
-    const { position, message } = error;
+    const { message } = error;
+    const position = foundPosition(error.position, near);
     // Values name themselves.
     const where = position.in === 'option' && message.startsWith(position.name) ? '' : `${printPosition(position)}: `;
     process.stderr.write(`error: ${where}${message} [${error.code}]\n`);
-    if (position.in === 'program' && position.source !== undefined) process.stderr.write(excerpt(withText(position.source, near)));
+    if (position.in === 'program' && position.source !== undefined) process.stderr.write(excerpt(position.source));
     return 1;
   }
   if (error instanceof BpfStopped) {
-    process.stderr.write(`error: ${error.headline} [${stopCode(error)}]\n${stopDetails(error, near, programs)}`);
+    process.stderr.write(`error: ${stopText(error, near, programs)}`);
     return 1;
   }
   const system = error as NodeJS.ErrnoException;
@@ -32,7 +33,7 @@ export function printFailure(error: unknown, near: readonly string[] = [], progr
   return 1;
 }
 
-export function stopCode({ reason }: BpfStopped): string {
+function stopCode({ reason }: BpfStopped): string {
   return `runtime/${STOPS[reason]}`;
 }
 
@@ -48,10 +49,17 @@ const STOPS: Readonly<Record<StopCause, string>> = {
   unaligned: 'unaligned',
 };
 
-/** The line of C, the callers, the instruction, and what was in the registers. */
-function stopDetails(stop: BpfStopped, near: readonly string[], programs: readonly Program[]): string {
-  const { program, slot, frames, source } = stop;
-  const lines = [surroundings({ program, slot, frames, source: source && withText(source, near) })];
+function foundPosition(position: Position, near: readonly string[]): Position {
+  if (position.in !== 'program' || position.source === undefined) return position;
+  return { ...position, source: foundSource(position.source, near) };
+}
+
+/** Place and reason, the line of C, the callers, the instruction, and what was in the registers. */
+function stopText(stop: BpfStopped, near: readonly string[], programs: readonly Program[]): string {
+  const { program, slot, source, what } = stop;
+  const frames = stop.frames.map((frame) => (frame.source === undefined ? frame : { ...frame, source: foundSource(frame.source, near) }));
+  const placed = { program, slot, frames, source: source && foundSource(source, near) };
+  const lines = [`${headline(placed, what)} [${stopCode(stop)}]\n`, surroundings(placed)];
   const code = programs.find(({ name }) => name === program)?.code;
   if (code !== undefined && slot >= 0 && slot < code.slots) lines.push(`  slot ${slot}: ${printInstruction(code, slot)}\n`);
   lines.push(registersText(stop));
@@ -76,12 +84,6 @@ function registersText({ registers, meanings }: BpfStopped): string {
     line += text;
   });
   return `${[...lines, line].join('\n')}\n`;
-}
-
-function withText(source: SourcePosition, near: readonly string[]): SourcePosition {
-  if (source.text !== undefined && source.text !== '') return source;
-  const text = lineOfSource(source, near);
-  return text === undefined ? source : { ...source, text };
 }
 
 function systemMessage(error: NodeJS.ErrnoException): string {

@@ -1,11 +1,17 @@
-// Lines of source files that an object names but does not carry.
+// Source files that an object names, as they lie here.
 import { readFileSync } from 'node:fs';
-import { findSource } from '../files/sources.ts';
+import { findSource, shownPath } from '../files/sources.ts';
 import type { SourcePosition } from '../util/error.ts';
 
-/** The text of that line; undefined where no file is found. `near`: paths of objects. */
-export function lineOfSource({ file, line }: SourcePosition, near: readonly string[]): string | undefined {
-  const path = ['.', ...near].map((object) => findSource(file, object)).find((found) => found !== undefined);
-  if (path === undefined) return undefined;
-  return readFileSync(path, 'utf8').split(/\r?\n/)[line - 1];
+/**
+ * The position with the path that the file has here, if it is found, and with its line where the object does not carry that. `near`:
+ * paths beside which it is looked for, of objects.
+ */
+export function foundSource(source: SourcePosition, near: readonly string[]): SourcePosition {
+  const path = [...near, '.'].map((object) => findSource(source.file, object)).find((found) => found !== undefined);
+  if (path === undefined) return source;
+  const file = shownPath(path);
+  if (source.text !== undefined && source.text !== '') return { ...source, file };
+  const text = readFileSync(path, 'utf8').split(/\r?\n/)[source.line - 1];
+  return text === undefined ? { ...source, file } : { ...source, file, text };
 }

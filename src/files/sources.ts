@@ -12,9 +12,13 @@ export function findSource(file: string, object: string): string | undefined {
   return [...places, ...folders.map((folder) => join(folder, basename(file)))].map((path) => resolve(path)).find(isFile);
 }
 
-/** The name comes from an object: it may say /dev/zero. */
+/** The name comes from an object: it may say /dev/zero, or be too long for a name. */
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    return false;
+  }
 }
 
 /** As reports name a file: from the working directory where it lies below. */

@@ -39,7 +39,10 @@ export class BpfError extends Error {
 
 /** `FILE:LINE:COL`; the column is left out where it is not known (0). */
 export function printSource({ file, line, column }: SourcePosition): string {
-  return `${file}:${line}${column === 0 ? '' : `:${column}`}`;
+  // The name is the object's: control characters would be the terminal's.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  const name = file.replace(/[\x00-\x1f\x7f-\x9f]/g, '?');
+  return `${name}:${line}${column === 0 ? '' : `:${column}`}`;
 }
 
 /** `FILE:LINE:COL`, `FILE+0xOFFSET`, `program NAME, slot N`, or that after its line of C: `FILE:LINE:COL: program NAME, slot N`. */

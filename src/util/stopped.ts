@@ -85,7 +85,8 @@ type Placed = Pick<StopDetails, 'program' | 'slot'> & {
   readonly frames?: readonly StopFrame[];
 };
 
-function headline({ program, slot, source, frames }: Placed, what: string): string {
+/** Place and reason. */
+export function headline({ program, slot, source, frames }: Placed, what: string): string {
   const position = printPosition({
     ...{ in: 'program', program },
     ...(slot < 0 ? {} : { slot }),
