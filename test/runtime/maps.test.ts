@@ -266,3 +266,90 @@ test('queues give the oldest, stacks the newest', () => {
   assert.deepEqual([queue.pop(), queue.pop(), queue.pop(), queue.pop()], [2, 3, 4, undefined]);
   assert.deepEqual([stack.pop(), stack.pop(), stack.pop(), stack.pop()], [4, 3, 2, undefined]);
 });
+
+test('locks and timers in values: updates leave them alone, or free them', () => {
+  // [kernel copy_map_value: "skipping all special fields"; bpf_obj_free_fields after an update of an array; htab: a new node has zeros]
+  const hidden = [
+    { offset: 0, bytes: 4, isLock: true },
+    { offset: 8, bytes: 16, isFreed: true },
+  ];
+  const where = home();
+  const ones = new Uint8Array(32).fill(1);
+  const fresh = (type: number): BpfMap =>
+    new BpfMap(where, { name: `m${type}`, type, keySize: 4, valueSize: 32, maxEntries: 4, flags: 0 }, { hidden });
+  const key = Uint8Array.of(1, 0, 0, 0);
+  const rest = [...new Array(4).fill(0), 1, 1, 1, 1, ...new Array(16).fill(0), ...new Array(8).fill(1)];
+  const mark = (subject: BpfMap): number => {
+    const at = subject.lookup(key)!;
+    where.window.setU32(at, 7);
+    where.window.setU64(at + 8, 9n);
+    return at;
+  };
+  for (const type of [1, 2, 9]) {
+    const subject = fresh(type);
+    assert.equal(subject.setBytes(key, ones), 0);
+    assert.deepEqual([...subject.getBytes(key)!], rest);
+    const at = mark(subject);
+    // Reading hides them, too.
+    assert.deepEqual([...subject.getBytes(key)!], rest);
+    assert.equal(subject.setBytes(key, ones), 0);
+    const now = subject.lookup(key)!;
+    assert.deepEqual([where.window.u32(now), where.window.u64(now + 8)], type === 2 ? [7, 0n] : [0, 0n]);
+    // An element of an array keeps its place, and its lock.
+    assert.equal(now === at, type === 2);
+  }
+  // BPF_F_LOCK writes in place and frees nothing; an LRU map refuses it, and every map without a lock.
+  const [hash, array, lru] = [fresh(1), fresh(2), fresh(9)];
+  for (const subject of [hash, array]) {
+    subject.setBytes(key, ones);
+    const at = mark(subject);
+    assert.equal(subject.setBytes(key, ones, 4 | 2), 0);
+    assert.deepEqual([subject.lookup(key), where.window.u32(at), where.window.u64(at + 8)], [at, 7, 9n]);
+  }
+  assert.equal(lru.setBytes(key, ones, 4), -22);
+  assert.equal(map(1, 4, 8, 4).setBytes(key, new Uint8Array(8), 4), -22);
+});
+
+test('a frozen map, and maps that are for reading or writing only', () => {
+  // [kernel map_freeze, map_update_elem: -EPERM without FMODE_CAN_WRITE, map_lookup_elem without FMODE_CAN_READ]
+  const key = Uint8Array.of(1, 0, 0, 0);
+  const frozen = map(1, 4, 4, 4).set(1, 5);
+  frozen.freeze();
+  assert.deepEqual([frozen.setBytes(key, key), frozen.deleteBytes(key), frozen.get(1)], [-1, -1, 5]);
+  assert.throws(() => frozen.set(1, 6), /frozen/);
+  assert.equal(map(2, 4, 4, 4, home(), 8).setBytes(key, key), -1);
+  const secret = map(1, 4, 4, 4, home(), 16).set(1, 5);
+  for (const read of [() => secret.get(1), () => secret.has(1), () => [...secret], () => secret.getBytes(key)])
+    assert.throws(read, /do not allow/);
+  assert.equal(map(22, 0, 4, 4, home(), 8).pushBytes(key), -1);
+});
+
+test('a map of maps takes what its definition describes', () => {
+  // [kernel bpf_map_meta_equal; array_map_meta_equal asks for the same max_entries unless BPF_F_INNER_MAP is set]
+  const where = home();
+  const all = new Map<number, BpfMap>();
+  const seen: MapHome = { ...where, mapAt: (pointer) => all.get(pointer) };
+  const make = (type: number, maxEntries: number, flags = 0, keySize = 4): BpfMap => {
+    const made = new BpfMap(seen, { name: 'inner', type, keySize, valueSize: 4, maxEntries, flags });
+    all.set(made.pointer, made);
+    return made;
+  };
+  const outer = (type: number, maxEntries: number, flags = 0): BpfMap =>
+    new BpfMap(
+      seen,
+      { name: 'outer', type: 12, keySize: 4, valueSize: 4, maxEntries: 4, flags: 0 },
+      { inner: { name: 'inner', type, keySize: 4, valueSize: 4, maxEntries, flags } },
+    );
+  const ofHashes = outer(1, 8);
+  ofHashes.set(0, make(1, 100));
+  assert.throws(() => ofHashes.set(1, make(2, 8)), /not possible/);
+  assert.throws(() => ofHashes.set(1, make(1, 8, 1)), /not possible/);
+  assert.throws(() => ofHashes.set(1, make(1, 8, 0, 8)), /not possible/);
+  const ofArrays = outer(2, 8);
+  ofArrays.set(0, make(2, 8));
+  assert.throws(() => ofArrays.set(1, make(2, 9)), /not possible/);
+  outer(2, 8, 0x1000).set(0, make(2, 9, 0x1000));
+  assert.equal(ofArrays.delete(0), true);
+  assert.equal(ofArrays.delete(0), false);
+  assert.equal(ofArrays.deleteBytes(Uint8Array.of(9, 0, 0, 0)), -7);
+});
