@@ -34,8 +34,9 @@ export function toJson(value: unknown): Json {
   }
 }
 
-/** Elements in which something is; those of arrays that are zero are left out. `whole`: global data, which may be zero for a reason. */
+/** Elements in which something is, none of maps that only programs may read; those of arrays that are zero are left out. `whole`: global data, which may be zero for a reason. */
 export function* shownEntries(map: BpfMap, whole = false): Generator<readonly [key: unknown, value: unknown]> {
+  if (!map.isReadable) return;
   const zeroIsNothing = !whole && map.row.kept !== 'hash' && map.row.kept !== 'lpm';
   if (map.row.kept === 'queue') for (const value of map.values()) yield [undefined, value];
   for (const [key, bytes] of map.entriesBytes()) {

@@ -42,6 +42,7 @@ function stateOf(home: Home, variables: Readonly<Record<string, unknown>>, const
 
 function entriesOf(map: BpfMap): Entries {
   const entries = new Map<string, { bytes: string; key: unknown; value: unknown }>();
+  if (!map.isReadable) return entries;
   let place = 0;
   if (map.row.kept === 'queue') {
     for (const value of map.values()) {

@@ -317,7 +317,12 @@ export class MapStore {
   }
 
   protected mayRead(): void {
-    if ((this.flags & MAP_FLAG.writeOnly) !== 0) this.refuse('reading', ERRNO.EPERM);
+    if (!this.isReadable) this.refuse('reading', ERRNO.EPERM);
+  }
+
+  /** Whether others than programs may read it: BPF_F_WRONLY is not set. */
+  get isReadable(): boolean {
+    return (this.flags & MAP_FLAG.writeOnly) === 0;
   }
 
   /** Bytes that somebody else has made. */

@@ -211,6 +211,21 @@ export class BpfMap<K = unknown, V = unknown> extends MapStore {
     else for (let i = 0; i < this.size; i++) yield this.#value.decode(this.queued(i)) as V;
   }
 
+  /** @internal For console.log: name and entries. */
+  [Symbol.for('nodejs.util.inspect.custom')](depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    const name = `BpfMap ${this.name} (${this.typeName})`;
+    if (depth < 0 || !this.isReadable) return `[${name}]`;
+    const entries = new Map<unknown, unknown>();
+    if (this.row.kept === 'queue') for (const value of this.values()) entries.set(entries.size, value);
+    else {
+      for (const [key, value] of this.entries()) {
+        entries.set(key, value);
+        if (entries.size > MAX_INSPECTED) break;
+      }
+    }
+    return `${name} ${inspect(entries, options)}`;
+  }
+
   [Symbol.iterator](): Generator<[key: K, value: V]> {
     return this.entries();
   }
@@ -244,6 +259,9 @@ export class BpfMap<K = unknown, V = unknown> extends MapStore {
     return this.mayHaveBytes(bytes);
   }
 }
+
+/** Node shows a hundred elements of anything. */
+const MAX_INSPECTED = 100;
 
 /** For messages. */
 function printKey(key: unknown): string {

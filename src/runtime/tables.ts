@@ -159,6 +159,7 @@ export function printMap(map: BpfMap): string {
   const entries = [...shownEntries(map)];
   const head = `map ${map.name} (${map.typeName})`;
   const isArray = map.row.kept === 'array';
+  if (!map.isReadable) return `${head}: only programs may read it\n`;
   if (entries.length === 0) return `${head}: ${isArray ? 'all zero' : 'empty'}\n`;
   return `${head}: ${entries.length} of ${map.maxEntries}${isArray ? ' not zero' : ''}\n${table(map, entries)}`;
 }

@@ -40,6 +40,8 @@ export function createVariables(
     }
     variables[name] = value;
   }
+  // For console.log: values, not accessors.
+  Object.defineProperty(variables, Symbol.for('nodejs.util.inspect.custom'), { value: () => ({ ...variables }) });
   return variables;
 }
 

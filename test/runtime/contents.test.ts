@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import type { RecordShape, Shape } from '../../src/btf/shape.ts';
 import { type LoadBytesOptions, loadBytes } from '../../src/runtime/load.ts';
 import { BpfMap } from '../../src/runtime/maps.ts';
@@ -163,6 +164,20 @@ test('tables: a column a field, addresses and enumerators readable', () => {
   ); // biome-ignore format: a table
 });
 
+test('maps that only programs may read are passed over', () => {
+  using object = counter();
+  const options = { name: 'm', type: 1, keySize: 4, valueSize: 4, maxEntries: 4, flags: 0x10 };
+  const secret = new BpfMap(object.home, options);
+  object.home.addMap(secret);
+  const before = object.snapshot();
+  secret.set(1, 2);
+  assert.throws(() => secret.get(1), /reading of map m/);
+  assert.deepEqual(object.contents()['m'], []);
+  assert.equal(printMap(secret), 'map m (hash): only programs may read it\n');
+  assert.deepEqual(object.difference(before).maps, {});
+  assert.equal(inspect(secret), '[BpfMap m (hash)]');
+});
+
 test('what changed between two states', () => {
   using object = open('examples/xdp_counter.o', { clock: 0n });
   const stats = object.maps['stats']!;
@@ -202,6 +217,14 @@ test('what changed between two states', () => {
   object.restore(before);
   assert.deepEqual(object.difference(before, after), difference);
   assert.match(printMaps(object), /^map config \(array\): all zero\nmap stats \(hash\): 2 of 256\n/);
+});
+
+test('console.log shows values of variables and entries of maps', () => {
+  using object = counter();
+  assert.equal(inspect(object.variables), '{ port: 7, dropped: 0n }');
+  object.maps['stats']!.set(6, { packets: 1 });
+  assert.equal(inspect(object.maps['stats']), 'BpfMap stats (hash) Map(1) { 6 => { packets: 1n, bytes: 0n } }');
+  assert.match(inspect(object), /stats: BpfMap stats \(hash\) Map\(1\)/);
 });
 
 test('names that do not exist say which do', () => {
