@@ -150,6 +150,9 @@ export class KernelState {
       const at = place(name);
       if (at !== undefined && fits(at, 4)) window.setU32(at, this.task[name]);
     }
+    // A process of one thread.
+    const leader = place('group_leader');
+    if (leader !== undefined && fits(leader, 8)) window.setU64(leader, BigInt(this.#taskAt));
     const at = place('comm');
     if (at !== undefined && fits(at, COMM_BYTES)) window.write(at, commBytes(this.task.comm));
   }

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import '../../src/runtime/engines.ts';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { load } from '../../src/object/load.ts';
 import { type LoadBytesOptions, loadCollection } from '../../src/runtime/load.ts';
 import { loadObject } from '../object/support.ts';
@@ -92,4 +94,28 @@ test('selftests: configuration, symbols, per-CPU variables', { skip: objects ===
     assert.equal(btf.variables['out__bpf_prog_active'], expected);
     assert.equal(btf.variables['out__this_bpf_prog_active'], expected);
   }
+});
+
+test('CO-RE against the types of a kernel: the current task is found through them', {
+  skip: objects === undefined ? 'no corpora' : false,
+}, () => {
+  const folder = corpus('btf')!;
+  const name = readdirSync(folder).find((file) => file.endsWith('.btf.gz'))!;
+  const btf = new Uint8Array(gunzipSync(readFileSync(join(folder, name))));
+  const kernel = { task: { pid: 77, tgid: 77, comm: 'test_progs' } };
+  using object = selftest('test_core_reloc_kernel.o', { btf, kernel });
+  // struct { char in[256]; char out[256]; bool skip; u64 my_pid_tgid; }, in `out` 10 ints, comm[11], its length.
+  const data = new Uint8Array(528);
+  new DataView(data.buffer).setBigUint64(520, (77n << 32n) | 77n, true);
+  const [key, bss] = [new Uint8Array(4), object.maps['.bss']!];
+  bss.setBytes(key, data);
+  object.programs['test_core_kernel']!.run();
+  const out = bss.getBytes(key)!.subarray(256);
+  const view = new DataView(out.buffer, out.byteOffset);
+  assert.deepEqual(
+    Array.from({ length: 10 }, (_, i) => view.getInt32(4 * i, true)),
+    [1, 1, 1, 1, 1, 1, 1, 1, 1, 1],
+  );
+  assert.equal(new TextDecoder().decode(out.subarray(40, 50)), 'test_progs');
+  assert.equal(view.getInt32(52, true), 11);
 });
