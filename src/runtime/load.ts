@@ -4,6 +4,7 @@ import type { Btf } from '../btf/types.ts';
 import { link } from '../object/link.ts';
 import { loadBtf, load as loadSpec } from '../object/load.ts';
 import type { CollectionSpec, MapSpec } from '../object/spec.ts';
+import { guardKernelLoads } from '../program/kernel-loads.ts';
 import { createProgram, type MapShape, type Program, type ProgramInput } from '../program/program.ts';
 import { MAP_TYPE } from '../spec/map-types.ts';
 import { BpfError } from '../util/error.ts';
@@ -54,7 +55,7 @@ export function loadBytes<T extends ObjectTypes = AnyObject>(
 export function loadProgram(input: ProgramInput, options: LoadBytesOptions = {}): LoadedObject {
   const declared = input.type ?? 'raw';
   const type = declared === 'raw' ? (options.defaultType ?? 'raw') : declared;
-  const program = createProgram({ ...input, type, maps: (input.maps ?? []).map((map) => sized(map, options)) });
+  const program = guardKernelLoads(createProgram({ ...input, type, maps: (input.maps ?? []).map((map) => sized(map, options)) }));
   return new LoadedObject({ name: input.name, programs: [program], maps: program.maps }, options);
 }
 
@@ -76,7 +77,7 @@ export function loadCollection(file: CollectionSpec, options: LoadBytesOptions =
     const type = declared === 'raw' ? (options.defaultType ?? 'raw') : declared;
     if (!autoload) optional.add(name);
     try {
-      programs.push(createProgram({ ...link(spec, name, { btf, ksym: symbols.find }), type, maps: shapes }));
+      programs.push(guardKernelLoads(createProgram({ ...link(spec, name, { btf, ksym: symbols.find }), type, maps: shapes })));
     } catch (error) {
       if (!(error instanceof BpfError)) throw error;
       refused.push({ name, type, error, optional: !autoload });
