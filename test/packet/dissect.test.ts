@@ -30,7 +30,7 @@ for (const [name, from] of CAPTURES) {
       assert.equal(sizes, data.length, `packet ${packets}: the layers are all of it`);
       assert.deepEqual(packet(...layers), new Uint8Array(data), `packet ${packets}`);
       // Nothing changes: what was right is computed, what was not is kept.
-      if (problems.length === 0 && packets % 8 === 0)
+      if (problems.length === 0 && packets % 64 === 0)
         assert.deepEqual(editPacket(data, {}, { from }), new Uint8Array(data), `packet ${packets}`);
       packets++;
     }
