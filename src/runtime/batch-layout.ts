@@ -7,7 +7,8 @@ import { readsUnwritten } from '../program/stack-use.ts';
 import { type ContextSpec, networkOffset } from '../spec/contexts.ts';
 import { PLACE } from '../window/window.ts';
 import type { BatchCopy, BatchLayout, Span } from './host.ts';
-import { ROUTINE_HELPERS } from './routines.ts';
+import { SHARED } from './packet.ts';
+import { PACKET_ROUTINES, ROUTINE_HELPERS } from './routines.ts';
 
 /**
  * Helpers in JavaScript that need to know nothing of the packet and leave nothing behind for it: time, random numbers, the CPU, the
@@ -22,8 +23,6 @@ const RINGS: ReadonlySet<number> = new Set([130, 131, 132, 133, 134]);
 const CLOCKS: ReadonlySet<number> = new Set([5, 118, 125, 160, 208]);
 /** Helpers that look at the packet, write to it or redirect it: the loop tells them which packet is under way. */
 const OF_PACKETS: ReadonlySet<number> = new Set([9, 10, 11, 23, 26, 51, 68, 69, 188, 189, 190]);
-/** And move its ends: bpf_xdp_adjust_head, _meta, _tail. */
-const MOVERS: ReadonlySet<number> = new Set([44, 54, 65]);
 const ADJUST_TAIL = 65;
 const TAIL_CALL = 12;
 
@@ -35,7 +34,7 @@ interface Calls {
 }
 
 /** What the loop has to do around the program's helpers; undefined: runs differ in more than packet and context. */
-function callsOf({ code, subprograms }: Program, { replaced, hasTime }: BatchTraits): Calls | undefined {
+function callsOf({ code, subprograms, type }: Program, { replaced, hasTime }: BatchTraits): Calls | undefined {
   const mainEnd = subprograms[1]?.start ?? code.slots;
   const calls = { ofPackets: false, moves: false, grows: false, tailCalls: false };
   for (let slot = 0; slot < code.slots; slot++) {
@@ -51,10 +50,12 @@ function callsOf({ code, subprograms }: Program, { replaced, hasTime }: BatchTra
       calls.tailCalls = true;
       continue;
     }
-    calls.moves ||= MOVERS.has(id);
-    if (!MOVERS.has(id) && !OF_PACKETS.has(id)) return undefined;
-    calls.ofPackets = true;
-    calls.grows ||= id === ADJUST_TAIL;
+    if (PACKET_ROUTINES.has(id)) {
+      if (type !== 'xdp') return undefined;
+      calls.moves = true;
+      calls.grows ||= id === ADJUST_TAIL;
+    } else if (OF_PACKETS.has(id)) calls.ofPackets = true;
+    else return undefined;
   }
   return calls;
 }
@@ -80,6 +81,9 @@ export const DESCRIPTORS: number = PLACE.context + 0x1000;
 /** Offsets in a descriptor; the length is for raw programs and __sk_buff, what follows for __sk_buff only. */
 export const DESCRIPTOR = { data: 0, end: 4, r0: 8, length: 16, protocol: 20, packetType: 24, wireLength: 28 } as const;
 export const XDP_STRIDE = 16;
+/** Of packets whose ends move, routines/packet.h: their slot, where they are at first, where their source has put them. */
+export const MOVED = { start: 16, limit: 20, meta: 24, data: 28, end: 32, source: 36, self: 40 } as const;
+const MOVED_STRIDE = 48;
 const RAW_STRIDE = 24;
 export const SKB_STRIDE = 32;
 
@@ -98,8 +102,9 @@ export interface BatchPlan {
   readonly layout: BatchLayout;
   /** Helpers ask for the packet, or say where it goes. */
   readonly ofPackets: boolean;
-  /** Helpers move its ends; let it grow at its end. */
-  readonly moves: boolean;
+  /** Its ends move: the loop of the routine packet_place, which puts packets into slots with room around them. */
+  readonly place: BatchLayout | undefined;
+  /** It may grow at its end. */
   readonly grows: boolean;
 }
 
@@ -120,8 +125,31 @@ export function batchPlan(program: Program, spec: ContextSpec | undefined, trait
   const loads = programs.some(({ code }) => code.kind.includes(KIND.packetLoad));
   // Machine code knows the packet of legacy loads from its descriptor.
   if ((ofPackets && spec?.packet === undefined) || (some('moves') && (!isXdp || loads))) return undefined;
-  const layout = layoutOf(programs, spec, traits.given, { loads, moves: some('moves') });
-  return layout && { layout, ofPackets, moves: some('moves'), grows: some('grows') };
+  const layout = layoutOf(programs, spec, traits.given, loads);
+  if (layout === undefined || !some('moves')) return layout && { layout, ofPackets, place: undefined, grows: false };
+  return { layout: moving(layout), ofPackets, place: PLACING, grows: some('grows') };
+}
+
+const PLACING: BatchLayout = {
+  ...{ stride: MOVED_STRIDE, r1: { descriptor: MOVED.self }, clear: [], load: [], store: [], result: DESCRIPTOR.r0 },
+};
+
+/** Routines that move the ends find them among the globals, where they are afterwards, too. */
+function moving(layout: BatchLayout): BatchLayout {
+  return {
+    ...layout,
+    stride: MOVED_STRIDE,
+    load: [
+      ...layout.load,
+      { descriptor: MOVED.start, window: SHARED.start, bytes: 8 },
+      { descriptor: MOVED.meta, window: SHARED.meta, bytes: 8 },
+      { descriptor: MOVED.end, window: SHARED.end, bytes: 4 },
+    ],
+    store: [
+      { descriptor: DESCRIPTOR.data, window: SHARED.data, bytes: 4 },
+      { descriptor: DESCRIPTOR.end, window: SHARED.end, bytes: 4 },
+    ],
+  };
 }
 
 /** Bytes of the main functions' frame that some program may read before it is written. */
@@ -141,7 +169,7 @@ function layoutOf(
   programs: readonly Program[],
   spec: ContextSpec | undefined,
   given: BatchTraits['given'],
-  { loads, moves }: { readonly loads: boolean; readonly moves: boolean },
+  loads: boolean,
 ): BatchLayout | undefined {
   const [program] = programs as readonly [Program];
   const always = { clear: unwritten(programs), store: [], result: DESCRIPTOR.r0 };
@@ -174,7 +202,5 @@ function layoutOf(
     r1: PLACE.context,
     template: { from: TEMPLATE, to: PLACE.context, bytes: Math.ceil(spec.bytes / 8) * 8 },
     load,
-    // Where the packet is then.
-    ...(moves ? { store: [into(DESCRIPTOR.data, data, 8)] } : {}),
   };
 }

@@ -2,12 +2,12 @@
 // in the window's packet area as their source put them there; nothing is copied but where somebody looks, or helpers may move a packet.
 import type { PacketBlock } from '../pcap/block.ts';
 import { PLACE } from '../window/window.ts';
-import { type BatchPlan, DESCRIPTOR, DESCRIPTORS, SKB_STRIDE, TEMPLATE, XDP_STRIDE } from './batch-layout.ts';
+import { type BatchPlan, DESCRIPTOR, DESCRIPTORS, MOVED, SKB_STRIDE, TEMPLATE, XDP_STRIDE } from './batch-layout.ts';
 import type { BatchOutcome } from './batch-outcome.ts';
 import type { BatchRunner } from './engine.ts';
 import type { Home, Redirect } from './home.ts';
 import type { BatchLayout } from './host.ts';
-import { ETHERNET_BYTES, framePacketType, frameProtocol, GROWS_TO, HEADROOM } from './packet.ts';
+import { ETHERNET_BYTES, framePacketType, frameProtocol, GROWS_TO, HEADROOM, SHARED } from './packet.ts';
 
 /** A descriptor's fields, in words. */
 const WORD = {
@@ -18,8 +18,9 @@ const WORD = {
   packetType: DESCRIPTOR.packetType / 4,
   wireLength: DESCRIPTOR.wireLength / 4,
 } as const;
-const AREA_BYTES = PLACE.packetEnd - PLACE.packet;
-/** Of the slots of packets that may move. */
+/** Packets that may move get slots in the front of the packet area; what lies behind is read to. */
+const SLOTS_END: number = PLACE.packetEnd - 0x10000;
+/** Of slots. */
 const ALIGNMENT = 64;
 
 export class NativeBatch {
@@ -32,10 +33,10 @@ export class NativeBatch {
   readonly #outcome: BatchOutcome;
   /** Packets in one go. */
   readonly capacity: number;
-  /** Where packets are read to: the window's packet area, or memory from which they get slots there with room around them. */
+  /** Puts packets into slots with room around them, where they may move. */
+  readonly #placer: BatchRunner | undefined;
+  /** Views of the window: where packets are read to, and the descriptors as words. */
   area: Uint8Array = new Uint8Array(0);
-  readonly #staging: Uint8Array | undefined;
-  /** The descriptors, as words. */
   #words: Uint32Array = new Uint32Array(0);
   #generation = -1;
   /** Of the run of the loop that is under way: the packet of the first descriptor, and the one behind the last. */
@@ -47,9 +48,10 @@ export class NativeBatch {
   readonly #redirects = new Map<number, Redirect>();
 
   /** The context lies in its place, as it is for a packet without bytes. */
-  constructor(home: Home, runner: BatchRunner, plan: BatchPlan, hidden: number, outcome: BatchOutcome) {
+  constructor(home: Home, runner: BatchRunner, placer: BatchRunner | undefined, plan: BatchPlan, hidden: number, outcome: BatchOutcome) {
     this.#home = home;
     this.#runner = runner;
+    this.#placer = placer;
     this.#plan = plan;
     this.#layout = plan.layout;
     this.#hidden = hidden;
@@ -58,11 +60,6 @@ export class NativeBatch {
     const { window } = home;
     const { template } = plan.layout;
     if (template !== undefined) window.write(template.from, window.read(template.to, template.bytes));
-    if (plan.moves) {
-      // Each of its packets fits into a slot.
-      this.area = new Uint8Array(AREA_BYTES - GROWS_TO);
-      this.#staging = new Uint8Array(AREA_BYTES);
-    }
     this.#takeViews();
   }
 
@@ -70,16 +67,17 @@ export class NativeBatch {
     const { window } = this.#home;
     if (this.#generation === window.generation) return;
     this.#generation = window.generation;
-    if (this.#staging === undefined) this.area = window.slice(PLACE.packet, AREA_BYTES);
+    const start = this.#placer === undefined ? PLACE.packet : SLOTS_END;
+    this.area = window.slice(start, PLACE.packetEnd - start);
     const bytes = window.slice(DESCRIPTORS, TEMPLATE - DESCRIPTORS);
     this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   }
 
   /** Runs the packets of a block that lie in `area`. */
   run(block: PacketBlock): void {
-    this.#outcome.begin(block, false, this.#plan.moves);
+    this.#outcome.begin(block, false, this.#placer !== undefined);
     for (let from = 0; from < block.count; ) {
-      const until = this.#staging === undefined ? this.#describe(block) : this.#spread(block, this.#staging, from);
+      const until = this.#placer === undefined ? this.#describe(block) : this.#spread(block, this.#placer, from);
       this.#runFrom(from, until);
       from = until;
     }
@@ -107,6 +105,7 @@ export class NativeBatch {
         outcome.exits(done, reached, { words: this.#words, stride: stride / 4, first: from }, this.#redirects);
         done = reached;
         if (done === until) break;
+        if (this.#placer !== undefined) this.#keepEnds(done);
         outcome.stopped(done, this.#runner.stopped());
         this.#redirects.clear();
         done++;
@@ -123,9 +122,32 @@ export class NativeBatch {
     this.#leave();
     this.#takeViews();
     this.#entered = index;
-    const at = ((index - this.#from) * this.#layout.stride) / 4;
-    const data = this.#words[at + WORD.data]!;
-    this.#home.packet.enter(data - HEADROOM, data, this.#words[at + WORD.end]!);
+    const words = this.#words;
+    const at = this.#wordsOf(index);
+    const { packet, window } = this.#home;
+    if (this.#placer !== undefined) this.#keepEnds(index);
+    const data = words[at + WORD.data]!;
+    const end = words[at + WORD.end]!;
+    if (this.#placer === undefined) return packet.enter(data - HEADROOM, data, data, end);
+    const meta = window.u32(SHARED.meta);
+    const start = words[at + MOVED.start / 4]!;
+    packet.enter(start, meta >= start && meta <= data ? meta : data, data, end);
+  }
+
+  #wordsOf(index: number): number {
+    return ((index - this.#from) * this.#layout.stride) / 4;
+  }
+
+  /** Of the packet that is under way: where its ends are now goes into its descriptor. A hostile program may have written there. */
+  #keepEnds(index: number): void {
+    const words = this.#words;
+    const at = this.#wordsOf(index);
+    const { window } = this.#home;
+    const data = window.u32(SHARED.data);
+    const end = window.u32(SHARED.end);
+    if (data < words[at + MOVED.start / 4]! || end < data || end > words[at + MOVED.limit / 4]!) return;
+    words[at + WORD.data] = data;
+    words[at + WORD.end] = end;
   }
 
   #leave(): void {
@@ -135,27 +157,31 @@ export class NativeBatch {
     this.#entered = -1;
   }
 
-  /** Gives packets from `from` on slots in the window, with zeros in front of each and room behind it; says how far it came. */
-  #spread({ bytes, count, offsets, lengths }: PacketBlock, staging: Uint8Array, from: number): number {
-    const { window } = this.#home;
+  /** Gives packets from `from` on slots, and has them put there; says how far it came. */
+  #spread({ count, offsets, lengths }: PacketBlock, placer: BatchRunner, from: number): number {
     const words = this.#words;
+    const { stride } = this.#layout;
     const { grows } = this.#plan;
-    let next = 0;
+    let start: number = PLACE.packet;
     let i = from;
-    for (let at = 0; i < count; i++, at += XDP_STRIDE / 4) {
-      const length = lengths[i]!;
-      const used = HEADROOM + length;
-      const slot = ((grows ? Math.max(used, GROWS_TO) : used) + ALIGNMENT - 1) & -ALIGNMENT;
-      if (next + slot > AREA_BYTES) break;
-      staging.fill(0, next, next + HEADROOM);
-      staging.set(bytes.subarray(offsets[i], offsets[i]! + length), next + HEADROOM);
-      // What the program does not see of its slot needs no copy.
-      if (grows) window.write(PLACE.packet + next, staging.subarray(next, next + used));
-      words[at + WORD.data] = PLACE.packet + next + HEADROOM;
-      words[at + WORD.end] = PLACE.packet + next + used;
-      next += slot;
+    for (let at = 0; i < count; i++, at += stride / 4) {
+      const data = start + HEADROOM;
+      const end = data + lengths[i]!;
+      const limit = Math.max(end, start + GROWS_TO);
+      const next = ((grows ? limit : end) + ALIGNMENT - 1) & -ALIGNMENT;
+      if (next > SLOTS_END) break;
+      words[at + WORD.data] = data;
+      words[at + WORD.end] = end;
+      words[at + MOVED.start / 4] = start;
+      words[at + MOVED.limit / 4] = limit;
+      words[at + MOVED.meta / 4] = data;
+      words[at + MOVED.data / 4] = data;
+      words[at + MOVED.end / 4] = end;
+      words[at + MOVED.source / 4] = SLOTS_END + offsets[i]!;
+      words[at + MOVED.self / 4] = DESCRIPTORS + 4 * at;
+      start = next;
     }
-    if (!grows) window.write(PLACE.packet, staging.subarray(0, next));
+    placer.run(DESCRIPTORS, i - from);
     return i;
   }
 

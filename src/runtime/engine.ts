@@ -32,8 +32,8 @@ export interface Runnable {
   call(handle: bigint, args: readonly bigint[], request: RunRequest): bigint;
   /** The packet in `state` of the run that is under way has moved. */
   packetMoved?(): void;
-  /** The program in a loop of that layout, `fuel` slots a run; absent: the engine has no such loop. */
-  batch?(layout: BatchLayout, fuel: number): BatchRunner;
+  /** The program, or a routine, in a loop of that layout, `fuel` slots a run; absent: the engine has no such loop. */
+  batch?(layout: BatchLayout, fuel: number, routine?: string): BatchRunner;
   /** What it was compiled to; undefined: nothing was. */
   readonly image: Image | undefined;
   dispose(): void;

@@ -32,7 +32,7 @@ import {
   type StopState,
 } from './host.ts';
 import { ProgramException } from './kfuncs.ts';
-import { ROUTINE_HELPERS, routineProgram } from './routines.ts';
+import { PACKET_ROUTINES, ROUTINE_HELPERS, routineProgram } from './routines.ts';
 
 const MAP_LOOKUP = 1;
 /** Numbers in program arrays that the first table has room for. */
@@ -154,7 +154,7 @@ class JitObject implements EngineObject {
     const home = this.#home;
     switch (symbol.kind) {
       case 'helper':
-        return this.#helperAddress(symbol.id);
+        return this.#helperAddress(symbol.id, program.type);
       case 'routine':
         return this.#routineAddress(symbol.name);
       case 'kfunc':
@@ -177,8 +177,8 @@ class JitObject implements EngineObject {
     return address;
   }
 
-  #helperAddress(id: number): number {
-    const routine = ROUTINE_HELPERS.get(id);
+  #helperAddress(id: number, programType?: string): number {
+    const routine = ROUTINE_HELPERS.get(id) ?? (programType === 'xdp' ? PACKET_ROUTINES.get(id) : undefined);
     if (routine !== undefined && !this.#home.overridden.has(id)) return this.#routineAddress(routine);
     let made = this.#helpers.get(id);
     if (made === undefined) {
@@ -208,6 +208,7 @@ class JitObject implements EngineObject {
       registers[3] = r3;
       registers[4] = r4;
       registers[5] = r5;
+      if (this.#home.programType === 'xdp') this.#home.packet.refresh();
       try {
         call(caller);
       } catch (error) {
@@ -391,11 +392,12 @@ class JitObject implements EngineObject {
     return executable.r0;
   }
 
-  #batch(prepared: Prepared, layout: BatchLayout, fuel: number): BatchRunner {
-    const key = JSON.stringify(layout);
+  #batch(prepared: Prepared, layout: BatchLayout, fuel: number, routine?: string): BatchRunner {
+    const key = JSON.stringify([routine, layout]);
     let executable = prepared.batches.get(key);
     if (executable === undefined) {
-      executable = this.#host.executable({ entry: prepared.base + prepared.image.entries[0]!, places: PLACES, batch: layout });
+      const entry = routine === undefined ? prepared.base + prepared.image.entries[0]! : this.#routineAddress(routine);
+      executable = this.#host.executable({ entry, places: PLACES, batch: layout });
       prepared.batches.set(key, executable);
     }
     const loop = executable;
@@ -474,7 +476,7 @@ class JitObject implements EngineObject {
       run: (request) => this.#run(prepared, request),
       call: (handle, args, request) => this.#call(prepared, handle, args, request),
       packetMoved: () => this.#packetMoved(),
-      batch: (layout, fuel) => this.#batch(prepared, layout, fuel),
+      batch: (layout, fuel, routine) => this.#batch(prepared, layout, fuel, routine),
       image: prepared.image,
       dispose: () => undefined,
     };

@@ -12,6 +12,16 @@ const TAILROOM = GROWS_TO;
 export const HEADROOM = 256;
 export const ETHERNET_BYTES = 14;
 
+/** What routines know of an XDP packet, and change: struct globals of routines/map.h. */
+export const SHARED: Readonly<Record<'start' | 'limit' | 'meta' | 'data' | 'end' | 'context', number>> = {
+  start: PLACE.globals + 24,
+  limit: PLACE.globals + 28,
+  meta: PLACE.globals + 32,
+  data: PLACE.globals + 36,
+  end: PLACE.globals + 40,
+  context: PLACE.globals + 44,
+};
+
 /** Fields of a context by their names in C (`ingress_ifindex`), numbers or the bytes; of arrays (`cb`) lists. */
 export type ContextValues = Readonly<Record<string, number | bigint | readonly (number | bigint)[] | Uint8Array>>;
 
@@ -79,13 +89,14 @@ export class PacketArea {
   }
 
   /** A packet that lies there already, as the context says, with room from `start` on and after its end. */
-  enter(start: number, data: number, end: number): void {
+  enter(start: number, meta: number, data: number, end: number): void {
     this.encapsulated = false;
     this.start = start;
-    this.meta = data;
+    this.meta = meta;
     this.data = data;
     this.end = end;
     this.limit = Math.max(start + GROWS_TO, end);
+    this.#share();
   }
 
   /** Places the packet; [meta, data) is empty. */
@@ -109,6 +120,31 @@ export class PacketArea {
     this.window.zero(start, HEADROOM);
     this.window.write(this.data, bytes);
     this.#regions.resize(this.region, this.meta, this.end);
+    this.#share();
+  }
+
+  #share(): void {
+    const { window } = this;
+    window.setU32(SHARED.start, this.start);
+    window.setU32(SHARED.limit, this.limit);
+    window.setU32(SHARED.meta, this.meta);
+    window.setU32(SHARED.data, this.data);
+    window.setU32(SHARED.end, this.end);
+  }
+
+  /** Routines may have moved the ends of an XDP packet since JavaScript last looked. */
+  refresh(): void {
+    const { window } = this;
+    const meta = window.u32(SHARED.meta);
+    const data = window.u32(SHARED.data);
+    const end = window.u32(SHARED.end);
+    if (data === this.data && end === this.end && meta === this.meta) return;
+    // Machine code of hostile programs may write there.
+    if (meta < this.start || data < meta || end < data || end > this.limit) return;
+    this.meta = meta;
+    this.data = data;
+    this.end = end;
+    this.#regions.resize(this.region, meta, end);
   }
 
   /** Makes room for `front` more bytes before the packet and `back` behind it; the packet may move, bytes in the new room are any. */
@@ -119,6 +155,7 @@ export class PacketArea {
       this.move(this.meta + by, this.data + by, this.end + by);
     }
     this.limit = Math.max(this.limit, this.end + back);
+    this.#share();
     assert(this.start !== PLACE.packet || this.limit <= PLACE.packetEnd, 'room of a packet');
   }
 
@@ -128,6 +165,7 @@ export class PacketArea {
     this.data = data;
     this.end = end;
     this.#regions.resize(this.region, meta, end);
+    this.#share();
     this.writePointers();
     this.onMove?.();
   }
@@ -170,6 +208,7 @@ export class PacketArea {
     }
     this.#regions.resize(this.contextRegion, PLACE.context, PLACE.context + spec.bytes);
     this.writePointers();
+    window.setU32(SHARED.context, spec.name === 'xdp_md' ? PLACE.context : 0);
   }
 
   #setField(field: ContextField, value: ContextValues[string], what: string): void {
@@ -203,6 +242,7 @@ export class PacketArea {
     this.#contextBytes = bytes.length;
     this.window.write(PLACE.context, bytes);
     this.#regions.resize(this.contextRegion, PLACE.context, PLACE.context + bytes.length);
+    this.window.setU32(SHARED.context, 0);
   }
 
   /** No context: raw programs have memory only. */

@@ -22,6 +22,13 @@ export const ROUTINE_HELPERS: ReadonlyMap<number, string> = new Map([
   [195, 'map_lookup_percpu'],
 ]);
 
+/** Helpers of XDP programs that are routines in machine code; the interpreter has them in JavaScript, which tells it of each move. */
+export const PACKET_ROUTINES: ReadonlyMap<number, string> = new Map([
+  [44, 'xdp_adjust_head'],
+  [54, 'xdp_adjust_meta'],
+  [65, 'xdp_adjust_tail'],
+]);
+
 let program: Program | undefined;
 
 /** All routines as one program, each a subprogram; made once, immutable. */

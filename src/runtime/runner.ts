@@ -180,8 +180,11 @@ export class Runner {
       runnable.packetMoved?.();
     };
     const request: RunRequest = { r1, r2, state, timeoutMs: options.timeoutMs ?? this.#options.timeoutMs ?? 0 };
-    const r0 = this.#start(runnable, request);
-    return { r0, state };
+    try {
+      return { r0: this.#start(runnable, request), state };
+    } finally {
+      if (program.type === 'xdp') packet.refresh();
+    }
   }
 
   runBatch(program: Program, packets: Iterable<Uint8Array> | PacketSource, options: BatchOptions): BatchResult {
@@ -259,7 +262,8 @@ export class Runner {
     home.programType = program.type;
     placeInput(home, program, ctx === undefined ? {} : { ctx });
     const fuel = this.#fuel(options.fuel);
-    return new NativeBatch(home, runnable.batch(plan.layout, fuel), plan, hidden, outcome);
+    const placer = plan.place === undefined ? undefined : runnable.batch(plan.place, Number.POSITIVE_INFINITY, 'packet_place');
+    return new NativeBatch(home, runnable.batch(plan.layout, fuel), placer, plan, hidden, outcome);
   }
 
   /** Programs that are in program arrays. */

@@ -1,10 +1,13 @@
 // runBatch gives each packet what run gives it: on every engine, whether machine code or JavaScript goes from packet to packet.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { parse } from '../../src/asm/parse.ts';
 import { nativeHost } from '../../src/node.ts';
+import { ipv6Bytes } from '../../src/packet/address.ts';
+import { ethernet, ipv4, packet, tcp, udp } from '../../src/packet/build.ts';
 import { readPackets } from '../../src/pcap/read.ts';
 import { computeFacts } from '../../src/program/facts.ts';
 import { createProgram } from '../../src/program/program.ts';
@@ -298,6 +301,106 @@ const PROGRAMS: Readonly<Record<string, { type: string; text: string; loop: 'nat
       r0 += r7
       exit`,
   },
+  'metadata, and heads that move under it, by what the packet says': {
+    type: 'xdp',
+    loop: 'native',
+    text: `
+      r6 = r1
+      r2 = *(u32 *)(r6 + 0)
+      r2 += 14
+      r3 = *(u32 *)(r6 + 4)
+      r0 = 9
+      if r2 > r3 goto out
+      r2 = -8
+      call 54
+      if r0 != 0 goto out
+      r2 = *(u32 *)(r6 + 8)
+      r3 = *(u32 *)(r6 + 0)
+      *(u32 *)(r2 + 0) = 0x01020304
+      r4 = *(u32 *)(r3 + 7)
+      *(u32 *)(r2 + 4) = r4
+      r2 = *(s8 *)(r3 + 2)
+      r1 = r6
+      call 44
+      r7 = r0
+      r1 = r6
+      r2 = *(u32 *)(r6 + 0)
+      r2 = *(s8 *)(r2 + 5)
+      call 44
+      r0 <<= 8
+      r0 |= r7
+      r2 = *(u32 *)(r6 + 8)
+      r3 = *(u32 *)(r2 + 4)
+      r0 += r3
+      r3 = *(u32 *)(r6 + 0)
+      r3 -= r2
+      r0 += r3
+    out:
+      exit`,
+  },
+  'tails that grow and shrink, by what the packet says': {
+    type: 'xdp',
+    loop: 'native',
+    text: `
+      r6 = r1
+      r2 = *(u32 *)(r6 + 0)
+      r2 += 14
+      r3 = *(u32 *)(r6 + 4)
+      r0 = 9
+      if r2 > r3 goto out
+      r2 = *(u32 *)(r6 + 0)
+      r2 = *(s8 *)(r2 + 3)
+      call 65
+      r7 = r0
+      r1 = r6
+      r2 = *(u32 *)(r6 + 0)
+      r2 = *(s16 *)(r2 + 7)
+      call 65
+      r0 <<= 8
+      r0 |= r7
+    out:
+      exit`,
+  },
+  'some packets stop it after they have moved': {
+    type: 'xdp',
+    loop: 'native',
+    stops: true,
+    text: `
+      r6 = r1
+      r2 = -20
+      call 44
+      r2 = *(u32 *)(r6 + 0)
+      r3 = *(u8 *)(r2 + 20)
+      *(u8 *)(r2 + 0) = 7
+      r3 &= 1
+      r0 = 3
+      if r3 == 0 goto out
+      r0 = *(u64 *)(r3 + 0)
+    out:
+      exit`,
+  },
+  'helpers in JavaScript after the packet has moved, and again': {
+    type: 'xdp',
+    loop: 'native',
+    text: `
+      r6 = r1
+      r2 = -20
+      call 44
+      r1 = r6
+      r2 = 3
+      r3 = r10
+      r3 += -8
+      r4 = 8
+      call 189
+      r1 = r6
+      r2 = -6
+      call 44
+      r1 = r6
+      call 188
+      r1 = *(u64 *)(r10 - 8)
+      r0 ^= r1
+      exit`,
+  },
   'a redirection': {
     type: 'xdp',
     loop: 'native',
@@ -326,7 +429,7 @@ for (const [what, { type, text, loop, stops }] of Object.entries(PROGRAMS)) {
   test(`batches: ${what}`, () => {
     const packets = somePackets(300);
     // Too long to lie beside others, and too short to be frames.
-    packets.splice(100, 0, new Uint8Array(200_000).fill(0x45));
+    packets.splice(100, 0, new Uint8Array(200_000).fill(0x45), new Uint8Array(3520).fill(2), new Uint8Array(3521).fill(2));
     if (type === 'xdp') packets.splice(200, 0, Uint8Array.of(2, 2));
     for (const engine of engines) {
       using object = loadProgram(asm(type, text), { host, clock: 1000n });
@@ -407,6 +510,42 @@ test('batches: tail calls, to programs that move the packet and read a stack tha
     assert.deepEqual([...new Set(expected.map(({ r0 }) => r0))].sort(), [1n, 100n], 'programs of the array were reached');
     using functions = open(true);
     assert.equal(inOneGo(functions, 'main', packets, { engine })[1], 'javascript');
+  }
+});
+
+test('batches: the load balancer of the examples, on all its ways', () => {
+  const path = join(dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url))))), 'examples/balancer/balancer.o');
+  const packets = somePackets(300).map((bytes, i) => {
+    if (bytes.length < 54 || i % 7 === 1) return bytes;
+    const ports = { sport: 1000 + (i % 40), dport: 53 };
+    return packet(ethernet(), ipv4({ dst: '10.0.1.1' }), i % 2 === 0 ? tcp(ports) : udp(ports), bytes);
+  });
+  const open = (): LoadedObject => {
+    const object = loadBytes(readFileSync(path), { path, host, clock: 0n });
+    const { services, backends } = object.maps;
+    for (const protocol of [6, 17]) {
+      const address = { s6_addr: ipv6Bytes('::ffff:10.0.1.1') };
+      services!.set({ address, port: Uint8Array.of(0, 53), protocol, zero: 0 }, { number: protocol });
+    }
+    // All entries of the table say 0. A method that there is not: the tail call fails.
+    backends!.set(0, { address: Uint8Array.of(10, 0, 9, 1), method: 1, vni: 9 });
+    return object;
+  };
+  for (const engine of engines) {
+    using one = open();
+    using other = open();
+    const change = (object: LoadedObject, method: number): void => {
+      object.maps['backends']!.set(0, { address: Uint8Array.of(10, 0, 9, 1), method, vni: 9 });
+    };
+    for (const method of [1, 0, 2]) {
+      change(one, method);
+      change(other, method);
+      const expected = oneByOne(one, 'balance', packets, {});
+      const [seen, loop] = inOneGo(other, 'balance', packets, { engine });
+      assert.equal(loop, other.engine(engine).name === 'interpreter' ? 'javascript' : 'native');
+      assert.deepEqual(seen, expected, `${engine}, method ${method}`);
+      assert.deepEqual(other.snapshot(), one.snapshot(), `${engine}, method ${method}: maps`);
+    }
   }
 });
 

@@ -92,6 +92,13 @@ struct globals {
 	u32 records;      /* numbers the records of all rings and perf buffers, so that a reader knows their order */
 	u32 unused;
 	u64 socket;       /* the value that an update of a map of sockets puts in */
+	/* Of an XDP packet: where it may grow to at either end, its pointers, and the context that has them, 0: none. */
+	u32 start;
+	u32 limit;
+	u32 meta;
+	u32 data;
+	u32 end;
+	u32 context;
 };
 
 enum { ANY = 0, NOEXIST = 1, EXIST = 2, LOCK = 4 };

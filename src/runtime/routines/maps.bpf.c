@@ -2,6 +2,7 @@
 #include "update.h"
 #include "queue.h"
 #include "ring.h"
+#include "packet.h"
 
 ROUTINE u64 hash_lookup_4(const struct map *m, u64 key)
 {
