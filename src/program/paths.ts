@@ -31,7 +31,7 @@ const SOMEWHERE: Value = { is: 'somewhere' };
 /** Registers R0 to R10, and whole words of the frame by their offset from R10. */
 export interface State {
   readonly registers: Value[];
-  readonly words: Map<number, Value>;
+  words: Map<number, Value>;
 }
 
 export interface PathsOptions {
@@ -59,6 +59,8 @@ class Paths {
   readonly #entry: (State | undefined)[];
   readonly #dirty: Uint8Array;
   #state: State = { registers: [], words: new Map() };
+  /** The words of the state are no block's. */
+  #ownsWords = true;
 
   constructor(program: Program, options: PathsOptions) {
     this.#program = program;
@@ -89,7 +91,8 @@ class Paths {
     const { kind, offset } = this.#program.code;
     const end = starts[block + 1]!;
     const { registers, words } = this.#entry[block]!;
-    this.#state = { registers: [...registers], words: new Map(words) };
+    this.#state = { registers: registers.slice(), words };
+    this.#ownsWords = false;
     for (let slot = starts[block]!; slot < end; slot++) {
       if (kind[slot] === KIND.second) continue;
       visit?.(slot, this.#state);
@@ -114,8 +117,9 @@ class Paths {
   #arrive(slot: number, state: State): void {
     const block = this.#flow.blockOf[slot]!;
     const known = this.#entry[block];
-    const joined = known === undefined ? { registers: [...state.registers], words: new Map(state.words) } : join(known, state);
+    const joined = known === undefined ? { registers: state.registers.slice(), words: state.words } : join(known, state);
     if (joined === known) return;
+    this.#ownsWords = false;
     this.#entry[block] = joined;
     this.#dirty[block] = 1;
   }
@@ -124,8 +128,9 @@ class Paths {
   #decide(slot: number): boolean | undefined {
     const { op, size, dst, src, x, imm } = this.#program.code;
     const a = this.#state.registers[dst[slot]!]!;
+    if (a.is !== 'constant') return undefined;
     const b = this.#operand(x[slot]!, src[slot]!, imm[slot]!);
-    return a.is === 'constant' && b.is === 'constant' ? compare(op[slot]!, size[slot]!, a.value, b.value) : undefined;
+    return b.is === 'constant' ? compare(op[slot]!, size[slot]!, a.value, b.value) : undefined;
   }
 
   /** A branch says something of the numbers that it compares, and of their copies. */
@@ -134,7 +139,18 @@ class Paths {
     registers.forEach(({ is }, r) => {
       if (is === 'unknown') registers[r] = OTHER;
     });
-    for (const [at, { is }] of words) if (is === 'unknown') words.set(at, OTHER);
+    for (const [at, { is }] of words) if (is === 'unknown') this.#ownWords().set(at, OTHER);
+  }
+
+  /** The words, to be changed. */
+  #ownWords(): Map<number, Value> {
+    if (!this.#ownsWords) this.#state.words = new Map(this.#state.words);
+    this.#ownsWords = true;
+    return this.#state.words;
+  }
+
+  #forgetWords(): void {
+    if (this.#state.words.size > 0) this.#ownWords().clear();
   }
 
   #operand(x: number, src: number, imm: number): Value {
@@ -147,6 +163,8 @@ class Paths {
     const [d, s] = [dst[slot]!, src[slot]!];
     switch (kind[slot]) {
       case KIND.alu:
+        // With a number that is known nothing becomes of what is not.
+        if (x[slot] === 0 && op[slot] !== ALU.mov && registers[d]!.is === 'other') return;
         registers[d] = calculate(op[slot]!, size[slot]!, registers[d]!, this.#operand(x[slot]!, s, imm[slot]!));
         return;
       case KIND.movsx: {
@@ -232,22 +250,21 @@ class Paths {
   }
 
   #store(base: Value, offset: number, size: number, value: Value): void {
-    const { words } = this.#state;
-    if (base.is === 'any') words.clear();
+    if (base.is === 'any') this.#forgetWords();
     if (base.is !== 'frame') return;
     const at = base.offset + offset;
+    const words = this.#ownWords();
     for (let word = at - (((at % WORD) + WORD) % WORD); word < at + size; word += WORD) words.delete(word);
     if (size === WORD && at % WORD === 0 && at >= -FRAME_BYTES && at < 0 && value.is !== 'any') words.set(at, value);
   }
 
   /** A call may write where these registers point at, and after. */
   #expose(registers: readonly number[]): void {
-    const { words } = this.#state;
     for (const r of registers) {
       const value = this.#state.registers[r]!;
-      if (value.is === 'any') words.clear();
+      if (value.is === 'any') this.#forgetWords();
       if (value.is !== 'frame') continue;
-      for (const at of words.keys()) if (at + WORD > value.offset) words.delete(at);
+      for (const at of this.#state.words.keys()) if (at + WORD > value.offset) this.#ownWords().delete(at);
     }
   }
 
@@ -271,7 +288,7 @@ class Paths {
     args[FRAME_POINTER] = FRAME;
     this.#arrive(slot, { registers: args, words: new Map() });
     const shares = [1, 2, 3, 4, 5].some((r) => registers[r]!.is === 'frame' || registers[r]!.is === 'any');
-    if (shares) this.#state.words.clear();
+    if (shares) this.#forgetWords();
     this.#clobber(ANY);
   }
 }
@@ -318,19 +335,24 @@ function joinValues(a: Value, b: Value): Value {
 
 /** `known` itself where nothing changes. */
 function join(known: State, state: State): State {
-  let changed = false;
-  const registers = known.registers.map((a, r) => {
-    const joined = joinValues(a, state.registers[r]!);
-    changed ||= joined !== a;
-    return joined;
-  });
-  const words = new Map<number, Value>();
-  for (const [at, a] of known.words) {
-    const joined = joinValues(a, state.words.get(at) ?? ANY);
-    changed ||= joined !== a;
-    if (joined.is !== 'any') words.set(at, joined);
+  let registers = known.registers;
+  for (let r = 0; r < registers.length; r++) {
+    const joined = joinValues(known.registers[r]!, state.registers[r]!);
+    if (joined === registers[r]) continue;
+    if (registers === known.registers) registers = registers.slice();
+    registers[r] = joined;
   }
-  return changed ? { registers, words } : known;
+  let { words } = known;
+  if (words !== state.words) {
+    for (const [at, a] of known.words) {
+      const joined = joinValues(a, state.words.get(at) ?? ANY);
+      if (joined === a) continue;
+      if (words === known.words) words = new Map(words);
+      if (joined.is === 'any') words.delete(at);
+      else words.set(at, joined);
+    }
+  }
+  return registers === known.registers && words === known.words ? known : { registers, words };
 }
 
 function calculate(op: number, size: number, a: Value, b: Value): Value {
