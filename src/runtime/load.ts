@@ -124,16 +124,17 @@ function shapeOf({ name, type, keySize, valueSize, maxEntries, flags }: MapSpec)
 const STACK_BYTES = 127 * 8;
 
 /**
- * Sizes that are for loaders to choose: a ring buffer's value type is that of its records; a perf event array's slots hold file descriptors,
- * whether it says so or not; how deep stacks are traced is the loader's option. [cilium/ebpf elf_reader.go; libbpf-tools]
+ * Sizes that are for loaders to choose: the value type of a ring buffer or a perf event array is that of what programs send, its slots hold
+ * file descriptors; how deep stacks are traced is the loader's option. [cilium/ebpf elf_reader.go; libbpf-tools]
  */
 function loaderSizes(type: number, keySize: number, valueSize: number): Pick<MapShape, 'keySize' | 'valueSize'> {
   if (type === MAP_TYPE.ringbuf) return { keySize, valueSize: 0 };
-  if (type === MAP_TYPE.perf_event_array) return { keySize: keySize || 4, valueSize: valueSize || 4 };
+  if (type === MAP_TYPE.perf_event_array) return { keySize: keySize || 4, valueSize: 4 };
   return { keySize, valueSize: type === MAP_TYPE.stack_trace ? valueSize || STACK_BYTES : valueSize };
 }
 
-function codecsOf(btf: Btf | undefined, { name, data, keyType, keySize, valueType, valueSize }: MapSpec): MapCodecs {
+function codecsOf(btf: Btf | undefined, { name, type, data, keyType, keySize, valueType, valueSize }: MapSpec): MapCodecs {
+  if (type === MAP_TYPE.perf_event_array || type === MAP_TYPE.ringbuf) return {};
   return {
     key: btfCodec(btf, keyType, keySize, `key of map ${name}`, { isKey: true }),
     value: btfCodec(btf, valueType, valueSize, `value of map ${name}`),
