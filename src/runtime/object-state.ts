@@ -26,7 +26,8 @@ export function saveState(home: Home): ObjectSnapshot {
 }
 
 /** Maps that were made since keep what they have. */
-export function restoreState(home: Home, { maps, clock, timers, objects }: ObjectSnapshot): void {
+export function restoreState(home: Home, state: ObjectSnapshot): void {
+  const { maps, clock, timers, objects } = state;
   maps.forEach((state, i) => {
     home.maps[i]!.restore(state);
   });
