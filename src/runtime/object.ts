@@ -134,6 +134,19 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
     else map.set(index, name);
   }
 
+  /**
+   * Puts bytes into memory that programs can read, and gives the pointer: for contexts whose words lead to structures of the kernel, as the
+   * arguments of fentry programs do. They stay until the object is disposed of; snapshots leave them out. `writable`: programs may write them.
+   */
+  place(bytes: Uint8Array, options: { readonly writable?: boolean } = {}): bigint {
+    this.#live();
+    const { window, regions } = this.home;
+    const start = window.allocate(Math.max(1, bytes.length));
+    window.write(start, bytes);
+    regions.add({ name: 'memory of the caller', start, end: start + bytes.length, writable: options.writable ?? false });
+    return BigInt(start);
+  }
+
   /** A map that no program names, to be put into a map of maps: like `outer`'s inner maps, or as described. */
   createMap(description: (keyof T['maps'] & string) | MapOptions): BpfMap {
     this.#live();
