@@ -216,8 +216,8 @@ export class MapStore {
 
   #makeRing(bytes: number): Ring {
     const { window, regions } = this.home;
-    const ring = new Ring(window, this.pointer, this.storage, this.maxEntries);
     const numbers = this.#area('numbers', this.maxEntries / 2);
+    const ring = new Ring(window, this.pointer, this.storage, this.maxEntries, numbers);
     this.#areas.pop();
     this.#setField('lengths', numbers);
     window.setU32(this.storage, this.pointer);

@@ -208,7 +208,7 @@ export class BpfMap<K = unknown, V = unknown> extends MapStore {
   /** Of a queue or stack, what `pop` would give, which stays. */
   *values(): Generator<V> {
     if (this.row.kept !== 'queue') for (const [, value] of this.entries()) yield value;
-    else for (let i = 0; i < this.size; i++) yield this.#value.decode(this.queued(i)) as V;
+    else for (let i = 0; i < Math.min(this.size, this.maxEntries); i++) yield this.#value.decode(this.queued(i)) as V;
   }
 
   /** @internal For console.log: name and entries. */

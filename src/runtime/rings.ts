@@ -24,15 +24,17 @@ export class Ring {
   readonly #map: number;
   readonly #at: number;
   readonly #size: number;
+  readonly #numbers: number;
   /** How far the runs' results have told of records. */
   reported = 0;
 
-  /** `map`: of its descriptor; `at`: of the ring's first page; `size`: bytes of data. */
-  constructor(window: Window, map: number, at: number, size: number) {
+  /** Pointers to the map's descriptor, the ring's first page, the numbers of its records; `size`: bytes of data. */
+  constructor(window: Window, map: number, at: number, size: number, numbers: number) {
     this.#window = window;
     this.#map = map;
     this.#at = at;
     this.#size = size;
+    this.#numbers = numbers;
   }
 
   /** Bytes that have been read. */
@@ -61,7 +63,7 @@ export class Ring {
     const offset = position & (this.#size - 1);
     const at = this.#at + RING_DATA + offset;
     const word = window.u32(at);
-    const order = window.u32(window.u32(this.#map + DESCRIPTOR.lengths) + 4 * (offset >> 3));
+    const order = window.u32(this.#numbers + 4 * (offset >> 3));
     const bytes = (word & ~(BUSY | DISCARD)) >>> 0;
     return {
       ...{ position, bytes, pointer: at + HEADER_BYTES, order },
@@ -72,6 +74,7 @@ export class Ring {
   /** From one position to the producer's, busy and discarded ones too. A program that writes where it must not may end it early. */
   *records(from: number = this.consumer): Generator<RingRecord> {
     const { producer } = this;
+    if (producer > Number.MAX_SAFE_INTEGER) return;
     for (let position = Math.max(from, producer - this.#size); position < producer; ) {
       const record = this.#record(position);
       if (record.bytes > this.#size) return;
@@ -113,7 +116,7 @@ export class Ring {
     const size = this.#size;
     const data = this.#at + RING_DATA;
     const from = consumer & (size - 1);
-    const unread = Math.min(size, producer - consumer);
+    const unread = Math.max(0, Math.min(size, producer - consumer));
     return [
       { pointer: this.#at + RING_PAGE, bytes: 8 },
       { pointer: this.#at + 2 * RING_PAGE, bytes: 8 },

@@ -40,6 +40,9 @@ struct lru {
 	struct lru_lists lists[];
 };
 
+/* LOCAL_NR_SCANS and LOCAL_FREE_TARGET are 128. */
+#define MAX_SCANS 0xff
+
 #define LRU(m) AT(struct lru, (m)->lru)
 #define LINK(at) AT(struct list, at)
 #define NODE(at) AT(struct lru_node, at)
@@ -162,7 +165,7 @@ PART void rotate_inactive(struct lru_lists *l, u32 scans)
 PART void rotate(const struct map *m)
 {
 	struct lru_lists *l = lists_of(m, GLOBALS->cpu);
-	u32 scans = LRU(m)->scans;
+	u32 scans = LRU(m)->scans & MAX_SCANS;
 	if (l->counts[INACTIVE] < l->counts[ACTIVE])
 		rotate_active(l, scans);
 	rotate_inactive(l, scans);
@@ -211,7 +214,7 @@ PART u64 shrink_inactive(struct map *m, u64 todo)
 PART void shrink(struct map *m, u32 wanted)
 {
 	struct lru_lists *l;
-	u64 todo = shrink_inactive(m, (u64)LRU(m)->scans << 32 | wanted);
+	u64 todo = shrink_inactive(m, (u64)(LRU(m)->scans & MAX_SCANS) << 32 | wanted);
 	u32 at;
 	if (todo >> 16 & 0xffff)
 		return;
@@ -265,7 +268,7 @@ PART void refill(struct map *m)
 	u32 wanted;
 	flush_pending(lists_of(m, 0), (u64)&local_of(m, GLOBALS->cpu)->pending);
 	rotate(m);
-	wanted = take_free(m, LRU(m)->target_free);
+	wanted = take_free(m, LRU(m)->target_free & MAX_SCANS);
 	if (wanted)
 		shrink(m, wanted);
 }
@@ -298,7 +301,7 @@ PART u32 pop_pending(struct map *m, u32 head)
 /* From the CPUs' local lists, one after the other. */
 PART u32 steal(struct map *m)
 {
-	u32 left = m->cpus;
+	u32 left = CPUS(m);
 	NOUNROLL while (left--) {
 		struct lru_local *mine = local_of(m, GLOBALS->cpu);
 		struct lru_local *from = local_of(m, mine->steal);

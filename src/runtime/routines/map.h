@@ -31,6 +31,9 @@ enum storage {
 	STORE_RING = 10,
 };
 
+/* Machine code lets a program write anywhere in the window, and counts no fuel in routines: what loops count to has a bound of its own. */
+#define CPUS(m) ((m)->cpus & 0x7ff)
+
 enum { INNER_MAPS = 1, INNER_SOCKETS = 2 };
 
 struct map {

@@ -102,7 +102,7 @@ PART s64 bloom_push(struct map *m, u64 value, u64 flags)
 	u32 index = 0;
 	if (flags != ANY)
 		return -EINVAL;
-	NOUNROLL for (; index < m->hashes; index++) {
+	NOUNROLL for (; index < (m->hashes & 0xf); index++) {
 		u32 hash = bloom_hash(m, value, index);
 		AT(u32, m->storage)[hash >> 5] |= 1u << (hash & 31);
 	}
@@ -112,7 +112,7 @@ PART s64 bloom_push(struct map *m, u64 value, u64 flags)
 PART s64 bloom_peek(const struct map *m, u64 value)
 {
 	u32 index = 0;
-	NOUNROLL for (; index < m->hashes; index++) {
+	NOUNROLL for (; index < (m->hashes & 0xf); index++) {
 		u32 hash = bloom_hash(m, value, index);
 		KEEP(m);
 		if (!(AT(u32, m->storage)[hash >> 5] >> (hash & 31) & 1))

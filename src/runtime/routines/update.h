@@ -35,7 +35,7 @@ PART void clear_special(const struct map *m, u64 value, u32 freed)
 /* Values of a per-CPU map: that of this CPU, or all. */
 PART void copy_values(const struct map *m, u64 to, u64 from)
 {
-	u32 left = m->cpus;
+	u32 left = CPUS(m);
 	if (!GLOBALS->all_cpus)
 		return copy_value(m, to + (u64)GLOBALS->cpu * m->cpu_stride, from);
 	NOUNROLL for (; left; left--, to += m->cpu_stride, from += m->cpu_stride)
