@@ -48,6 +48,7 @@ export async function dump(argv: readonly string[]): Promise<number> {
   const program = (await openSource(files[0]!)).program(values.program);
   const image = compile(program, target, surroundings(base, helpers), {
     fuel: values.fuel === undefined || count('fuel', values.fuel) > 0,
+    loops: true,
     noInline: new Set([...helpers.keys()].flatMap((name) => helperByName(name)?.id ?? [])),
   });
   const result = dumpImage(program, image, target);

@@ -25,6 +25,8 @@ export interface CompileOptions extends LayoutOptions {
   readonly noInline?: ReadonlySet<number>;
   /** Call the routine for the kind of map, where that is known, instead of bpf_map_lookup_elem. Default false: sites name helpers. */
   readonly routines?: boolean;
+  /** Helper 181 is the runtime's bpf_loop: a loop is written in its place where the function is known. Default false. */
+  readonly loops?: boolean;
   /** Tail calls of other programs may enter: registers that the program reads and a tail call does not set are 0. Default false. */
   readonly tailEntry?: boolean;
   /** This is a runtime routine: privileged, with a stack of its own. */

@@ -17,7 +17,7 @@ const CALLEE_SAVED = 0x3c0;
 const MAX_PASSES = 12;
 
 /** What a register holds. `unknown`: only an upper bound of its width. */
-export const HOLDS = { unknown: 0, constant: 1, frame: 2, map: 3 } as const;
+export const HOLDS = { unknown: 0, constant: 1, frame: 2, map: 3, function: 4 } as const;
 
 export interface Facts {
   readonly flow: ControlFlow;
@@ -41,7 +41,7 @@ export interface Facts {
   readonly entryIsCalled: boolean;
 }
 
-/** A value per index: `holds` says how to read `lo` and `hi`: the constant; R10 + lo; map number lo. Always value < 2^width. */
+/** A value per index: `holds` says how to read `lo` and `hi`: the constant; R10 + lo; map number lo; handle of the function at slot lo. Always value < 2^width. */
 export interface Values {
   readonly holds: Uint8Array;
   readonly lo: Int32Array;
@@ -535,6 +535,9 @@ export class Walker {
           if (code.op[slot] === PSEUDO.map) {
             this.holds[d] = HOLDS.map;
             this.lo[d] = code.imm[slot]!;
+          } else if (code.op[slot] === PSEUDO.func) {
+            this.holds[d] = HOLDS.function;
+            this.lo[d] = code.offset[slot]!;
           }
         }
         return;

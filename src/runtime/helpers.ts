@@ -1,6 +1,7 @@
 // Helpers of every program type: time, numbers, text, memory, callbacks. Those of packets and of rings are in files of their own;
 // lookups, updates and deletions of maps are routines.
 import type { Caller, HelperFunction } from '../interpreter/machine.ts';
+import { MAX_LOOPS } from '../spec/helpers.ts';
 import { PLACE } from '../window/window.ts';
 import { ERRNO } from './errno.ts';
 import { formatText } from './format.ts';
@@ -152,8 +153,6 @@ function forEachElement(caller: Caller, home: Home): number {
     window.free(at, map.keySize);
   }
 }
-
-const MAX_LOOPS = 8 * 1024 * 1024;
 
 function loop(caller: Caller): number {
   const count = u32(caller, 1);

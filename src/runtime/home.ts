@@ -137,7 +137,7 @@ export class Home implements MapHome {
   readonly #peers = new Set<Home>();
   /** By helper id: what is not a routine. */
   readonly helpers: Map<number, HelperFunction> = new Map();
-  /** Routines that the embedder has replaced. */
+  /** Helpers and routines that the embedder has replaced. */
   readonly overridden: Set<number> = new Set();
   readonly kfuncs: Map<string, HelperFunction> = new Map();
   /** Of the run that is under way. */

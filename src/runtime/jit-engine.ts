@@ -7,6 +7,7 @@ import { addressFromNumber } from '../jit/address.ts';
 import { certainRegisters } from '../jit/certain.ts';
 import { compile } from '../jit/compile.ts';
 import { type Image, slotAt } from '../jit/image.ts';
+import { HELPER_LOOP } from '../jit/loop.ts';
 import { type Plan, planFlow } from '../jit/plan.ts';
 import { HELPER_TAIL_CALL, TAIL_STACK_LOWEST } from '../jit/tail-call.ts';
 import type { CompileOptions, Target } from '../jit/target.ts';
@@ -254,8 +255,9 @@ class JitObject implements EngineObject {
     const known = this.#prepared.get(program);
     if (known !== undefined) return known;
     const table = program.code.kind.includes(KIND.callx) ? this.#functionTable(program) : undefined;
-    const { overridden } = this.#home;
-    const options = { ...this.#options, routines: !overridden.has(MAP_LOOKUP), noInline: overridden, tailEntry: true };
+    const { overridden, helpers } = this.#home;
+    const loops = helpers.has(HELPER_LOOP);
+    const options = { ...this.#options, routines: !overridden.has(MAP_LOOKUP), loops, noInline: overridden, tailEntry: true };
     const { image, room } = this.#place(program, options, table);
     const base = addressOf(image);
     image.entries.forEach((entry, i) => {

@@ -1,6 +1,7 @@
 // Kernel functions that make sense without a kernel: exceptions, iterators over numbers, casts, pairs that guard nothing here.
 import type { Caller } from '../interpreter/machine.ts';
 import type { Program } from '../program/program.ts';
+import { MAX_LOOPS } from '../spec/helpers.ts';
 import { ERRNO, type Implementation } from './helpers.ts';
 import type { Home } from './home.ts';
 
@@ -22,7 +23,6 @@ export class ProgramException extends Error {
 
 /** struct bpf_iter_num: the number before the next one, and the end. */
 const ITERATOR = { current: 0, end: 4, bytes: 8 } as const;
-const MAX_LOOPS = 8 * 1024 * 1024;
 
 const i32 = (caller: Caller, argument: number): number => Number(BigInt.asIntN(32, caller.registers[argument]!));
 

@@ -62,7 +62,10 @@ export class RawMachine {
       for (const [id, implementation] of Object.entries(COMMON_HELPERS))
         this.home.helpers.set(Number(id), toHelper(this.home, implementation));
     }
-    for (const [id, call] of Object.entries(options.helpers ?? {})) this.home.helpers.set(Number(id), calleeOf(call));
+    for (const [id, call] of Object.entries(options.helpers ?? {})) {
+      this.home.helpers.set(Number(id), calleeOf(call));
+      this.home.overridden.add(Number(id));
+    }
   }
 
   get window(): Window {

@@ -3,14 +3,13 @@ import { ALL_HELPERS, ALL_KFUNCS } from './all-helpers.ts';
 import { toHelper } from './helpers.ts';
 import type { EmbedderHelper, Home } from './home.ts';
 import type { LoadOptions } from './options.ts';
-import { PACKET_ROUTINES, ROUTINE_HELPERS } from './routines.ts';
 
 export function supplyHelpers(home: Home, { helpers, kfuncs }: LoadOptions): void {
   for (const [id, implementation] of Object.entries(ALL_HELPERS)) home.helpers.set(Number(id), toHelper(home, implementation));
   for (const [name, implementation] of Object.entries(ALL_KFUNCS)) home.kfuncs.set(name, toHelper(home, implementation));
   for (const [id, call] of Object.entries(helpers ?? {})) {
     home.helpers.set(Number(id), embed(call));
-    if (ROUTINE_HELPERS.has(Number(id)) || PACKET_ROUTINES.has(Number(id))) home.overridden.add(Number(id));
+    home.overridden.add(Number(id));
   }
   for (const [name, call] of Object.entries(kfuncs ?? {})) home.kfuncs.set(name, embed(call));
 }

@@ -6,6 +6,9 @@
  */
 export type HelperArgument = 'map' | 'key' | 'value' | 'valueOut' | `r${number}` | `w${number}` | 'ctx' | 'callback' | 'p' | 'x';
 
+/** Turns of bpf_loop and of iterators over numbers. [Linux bpf.h BPF_MAX_LOOPS] */
+export const MAX_LOOPS: number = 8 * 1024 * 1024;
+
 export interface HelperSpec {
   readonly id: number;
   /** Without `bpf_`. */

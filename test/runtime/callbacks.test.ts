@@ -6,7 +6,7 @@ import { parse } from '../../src/asm/parse.ts';
 import { nativeHost } from '../../src/node.ts';
 import { createProgram } from '../../src/program/program.ts';
 import { LoadedObject } from '../../src/runtime/object.ts';
-import type { RunOptions } from '../../src/runtime/options.ts';
+import type { LoadOptions, RunOptions } from '../../src/runtime/options.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { PLACE } from '../../src/window/window.ts';
 
@@ -15,7 +15,9 @@ const ENGINES = ['interpreter', 'arm64-sim', ...(host === undefined ? [] : [host
 const PROGS = { name: 'progs', type: 3, keySize: 4, valueSize: 4, maxEntries: 4, flags: 0 };
 
 /** Programs p0, p1 ..., each in its slot of `progs`; p0 runs. */
-function object(...texts: string[]): LoadedObject {
+function object(...given: (string | LoadOptions)[]): LoadedObject {
+  const texts = given.filter((one) => typeof one === 'string');
+  const options = given.find((one) => typeof one !== 'string');
   const programs = texts.map((text, i) => {
     const { bytes, subprograms } = parse(text, `p${i}`);
     return createProgram({
@@ -28,7 +30,7 @@ function object(...texts: string[]): LoadedObject {
       exceptionCallback: text.includes('handler:') ? subprograms.findIndex(({ name }) => name === 'handler') : undefined,
     });
   });
-  const made = new LoadedObject({ name: 'test', programs, maps: [PROGS] }, { host });
+  const made = new LoadedObject({ name: 'test', programs, maps: [PROGS] }, { host, ...options });
   programs.forEach(({ name }, i) => {
     made.setProgram(made.maps['progs']!, i, name);
   });
@@ -134,5 +136,36 @@ for (const engine of ENGINES) {
     assert.match(outcome(object(twice, handled), { engine }), RegExp(`^r0 ${82 + 2 * PLACE.tailStacksTop - 4096} `));
     const looping = handled.replace('handler:\n', 'handler:\nr6 = 9\nmore:\nr6 += -1\nif r6 != 0 goto more\n');
     assert.deepEqual(sweep([twice, looping], engine, 1), sweep([twice, looping], 'interpreter', 1));
+  });
+
+  test(`${engine}: bpf_loop, its results and what its functions are given`, () => {
+    const call = (turns: string, flags: string): string =>
+      `r1 = ${turns}\nr2 = function[callback]\nr3 = r10\nr3 += -8\nr4 = ${flags}\ncall 181\nexit\n`;
+    const counts = 'callback:\nr0 = 0\nif r1 != 5 goto on\nr0 = 1\non:\nexit\n';
+    const given: readonly (readonly [turns: string, flags: string, r0: string])[] = [
+      ['0', '0', '0'],
+      ['5', '0', '5'],
+      ['100', '0', '6'],
+      ['8388609', '0', '-7'],
+      ['8388608', '0', '6'],
+      ['3', '1', '-22'],
+      ['-1', '0', '-7'],
+      ['-1', '0x100000000 ll', '-22'],
+      ['0x700000003 ll', '0', '3'],
+    ];
+    for (const [turns, flags, r0] of given) {
+      const what = `${turns} ${flags}`;
+      assert.match(outcome(object(`${call(turns, flags)}${counts}`), { engine, fuel: 0 }), RegExp(`^r0 ${r0} `), what);
+    }
+    // The registers of the caller survive; those of the function that are not arguments are 0.
+    const kept = `r6 = 1\nr7 = 2\nr8 = 3\nr9 = 4\n*(u64 *)(r10 - 8) = 0\n${call('4', '0').replace('exit\n', '')}r0 += r6\nr0 += r7\nr0 += r8\nr0 += r9\nr1 = *(u64 *)(r10 - 8)\nr0 += r1\nexit\n`;
+    const sum =
+      'callback:\nr6 = r3\nr6 += r4\nr6 += r5\nr6 += r1\nr7 = *(u64 *)(r2 + 0)\nr7 += r6\n*(u64 *)(r2 + 0) = r7\nr8 = 9\nr9 = 9\nr0 = 0\nexit\n';
+    assert.match(outcome(object(`${kept}${sum}`), { engine }), /^r0 20 /);
+    // A handle that only the run knows.
+    const hidden = `r2 = function[callback]\n*(u64 *)(r10 - 16) = r2\nr1 = 3\nr2 = *(u64 *)(r10 - 16)\nr3 = 0\nr4 = 0\ncall 181\nexit\n${counts}`;
+    assert.match(outcome(object(hidden), { engine }), /^r0 3 /);
+    using replaced = object(`${call('3', '0')}${counts}`, { helpers: { 181: (turns) => turns + 39n } });
+    assert.match(outcome(replaced, { engine }), /^r0 42 /);
   });
 }

@@ -8,6 +8,7 @@ import { assert } from '../../util/error.ts';
 import { ACTIVATION, STOP } from '../activation.ts';
 import { Assembler } from '../assembler.ts';
 import { findInlined } from '../inline.ts';
+import { HELPER_LOOP, LOOP_OPERANDS, loopAt } from '../loop.ts';
 import { type Plan, planFlow } from '../plan.ts';
 import { HELPER_TAIL_CALL, TABLE_LENGTH, tailCallAt, tailCallOperands } from '../tail-call.ts';
 import type { CompileOptions } from '../target.ts';
@@ -34,6 +35,7 @@ import { enc, LSL, UXTX } from './encode.ts';
 import { addSubImmediate, bitmask64 } from './immediates.ts';
 import { NONE, V } from './kinds.ts';
 import { addressOf, branch, branchCond, branchLink, callSymbol, compareZero, moveSymbol } from './labels.ts';
+import { emitLoop } from './loop.ts';
 import { Memory } from './memory.ts';
 import { loadFromPacket } from './packet.ts';
 import { cond, LR, SP, ZR } from './registers.ts';
@@ -588,6 +590,7 @@ class Lowering {
       case KIND.callHelper:
         if (this.#isInlined[slot] === 1) this.#arrayLookup(slot, after);
         else if (code.imm[slot] === HELPER_TAIL_CALL) this.#tailCall(slot, after);
+        else if (code.imm[slot] === HELPER_LOOP) this.#loop(slot, after, entries);
         else this.#call(slot, after, this.#routines.get(slot) ?? helperSymbol(code.imm[slot]!));
         return;
       case KIND.callKfunc:
@@ -852,6 +855,19 @@ class Lowering {
     this.#enterFrame(slot);
     asm.word(enc.blr(FIRST_SCRATCH));
     this.#leaveFrame();
+    this.#afterCall(after);
+  }
+
+  /** See loop.ts. */
+  #loop(slot: number, after: number, entries: number): void {
+    const { facts, program, walker, options } = this;
+    const loop = loopAt(program, facts, walker, options);
+    if (loop === undefined) {
+      this.#call(slot, after, helperSymbol(HELPER_LOOP));
+      return;
+    }
+    this.#beforeCall(after, LOOP_OPERANDS);
+    emitLoop(this.v, loop, entries + loop.callee, facts.usesFrame[loop.callee] === 1);
     this.#afterCall(after);
   }
 

@@ -40,7 +40,7 @@ export function emitAtomic(asm: Assembler, op: number, fetches: boolean, sf: num
 }
 
 /** The same for `isLoop`. `mem` does not use rax; `scratch` is in no operand. `keepsRax`: R0 is live and not the result. */
-export function emitLoop(
+export function emitAtomicLoop(
   asm: Assembler,
   op: number,
   sf: number,

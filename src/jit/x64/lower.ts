@@ -7,19 +7,21 @@ import { assert } from '../../util/error.ts';
 import { ACTIVATION, STOP } from '../activation.ts';
 import { Assembler } from '../assembler.ts';
 import { findInlined } from '../inline.ts';
+import { HELPER_LOOP, LOOP_OPERANDS, loopAt } from '../loop.ts';
 import { type Plan, planFlow } from '../plan.ts';
 import { HELPER_TAIL_CALL, TABLE_LENGTH, tailCallAt, tailCallOperands } from '../tail-call.ts';
 import type { CompileOptions } from '../target.ts';
 import { helperSymbol, type SymbolRef, type Unit } from '../unit.ts';
 import { FRAME, FRAME_BYTES, FUEL, HOME, STUB_ACTIVATION, STUB_SLOT, WINDOW } from './abi.ts';
 import { findActivation } from './activation.ts';
-import { emitAtomic, emitLoop, isLoop } from './atomics.ts';
+import { emitAtomic, emitAtomicLoop, isLoop } from './atomics.ts';
 import { compare, testConstant, testRegister } from './branches.ts';
 import { enc } from './encode.ts';
 import { CC, ALU as OP, SHIFT } from './forms.ts';
 import { findRotation, isTest, type Rotation } from './idioms.ts';
 import { alu, aluImmediate, isImm8, moveConstant, shiftImmediate } from './immediates.ts';
 import { align, callLocal, callSymbol, jump, jumpCond, moveSymbol } from './labels.ts';
+import { emitLoop } from './loop.ts';
 import { Memory } from './memory.ts';
 import { loadFromPacket } from './packet.ts';
 import { indexed, indexOf, REG } from './registers.ts';
@@ -417,6 +419,7 @@ class Lowering {
       case KIND.callHelper:
         if (this.#isInlined[slot] === 1) this.#arrayLookup(slot, after);
         else if (code.imm[slot] === HELPER_TAIL_CALL) this.#tailCall(slot, after);
+        else if (code.imm[slot] === HELPER_LOOP) this.#loop(slot, after, entries);
         else this.#call(slot, after, this.#routines.get(slot) ?? helperSymbol(code.imm[slot]!));
         return;
       case KIND.callKfunc:
@@ -557,7 +560,7 @@ class Lowering {
     if (loops) {
       const scratch = v.scratch();
       const keepsRax = isSet(after, 0) || this.#isBase(0);
-      emitLoop(asm, op, sf, value, mem, displacement, scratch, keepsRax);
+      emitAtomicLoop(asm, op, sf, value, mem, displacement, scratch, keepsRax);
     } else emitAtomic(asm, op, fetches, sf, value, mem, displacement);
     if (exchanges && (facts.liveOut[slot]! >> result) & 1) v.land(result, sf === 0);
     else if (exchanges) v.land(result, false);
@@ -686,6 +689,19 @@ class Lowering {
     this.#enterFrame(slot);
     enc['call r64'](asm, r11);
     this.#leaveFrame();
+    this.#afterCall(after);
+  }
+
+  /** See loop.ts. */
+  #loop(slot: number, after: number, entries: number): void {
+    const { facts, program, walker, options } = this;
+    const loop = loopAt(program, facts, walker, options);
+    if (loop === undefined) {
+      this.#call(slot, after, helperSymbol(HELPER_LOOP));
+      return;
+    }
+    this.#beforeCall(after, LOOP_OPERANDS);
+    emitLoop(this.asm, loop, entries + loop.callee, facts.usesFrame[loop.callee] === 1);
     this.#afterCall(after);
   }
 
