@@ -1,7 +1,7 @@
 // What changed between two states of an object: entries by map, variables by name.
 import { toHex } from '../util/bytes.ts';
 import type { Home } from './home.ts';
-import type { BpfMap } from './maps.ts';
+import { BpfMap } from './maps.ts';
 import type { ObjectSnapshot } from './object-state.ts';
 
 /** Of one map. `changed`: entries that both states have, with other values. Queues and stacks: `key` is the place in the row. */
@@ -19,45 +19,64 @@ export interface ObjectDifference {
   readonly clock: bigint;
 }
 
-type Entries = ReadonlyMap<string, { readonly bytes: string; readonly key: unknown; readonly value: unknown }>;
+/** The bytes of an entry; only what differs is decoded. */
+interface Bytes {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** `entries`: by what tells keys apart. */
+interface MapState {
+  readonly map: BpfMap;
+  readonly entries: ReadonlyMap<string, Bytes>;
+}
 
 interface State {
   /** By name. */
-  readonly maps: ReadonlyMap<string, Entries>;
-  readonly variables: ReadonlyMap<string, { readonly bytes: string; readonly value: unknown }>;
+  readonly maps: ReadonlyMap<string, MapState>;
+  readonly variables: ReadonlyMap<string, { readonly bytes: Uint8Array; readonly value: unknown }>;
 }
 
 /** Global data is compared by variable, not as maps. */
 function stateOf(home: Home, variables: Readonly<Record<string, unknown>>, constants = true): State {
   const { window } = home;
+  const declared = home.maps.filter(({ name }) => !name.startsWith('.'));
   return {
-    maps: new Map(home.maps.filter(({ name }) => !name.startsWith('.')).map((map) => [map.name, entriesOf(map)])),
+    maps: new Map(declared.map((map) => [map.name, { map, entries: entriesOf(map) }])),
     variables: new Map(
       home.variables
         .filter(({ constant }) => constants || !constant)
-        .map(({ name, start, end }) => [name, { bytes: toHex(window.read(start, end - start)), value: variables[name] }]),
+        .map(({ name, start, end }) => [name, { bytes: window.read(start, end - start), value: variables[name] }]),
     ),
   };
 }
 
-function entriesOf(map: BpfMap): Entries {
-  const entries = new Map<string, { bytes: string; key: unknown; value: unknown }>();
+function entriesOf(map: BpfMap): MapState['entries'] {
+  const entries = new Map<string, Bytes>();
   if (!map.isReadable) return entries;
-  let place = 0;
   if (map.row.kept === 'queue') {
-    for (const value of map.values()) {
-      entries.set(String(place), { bytes: JSON.stringify(value, plain), key: place, value });
-      place++;
-    }
+    for (let place = 0; place < map.size; place++) entries.set(String(place), { key: new Uint8Array(0), value: map.queued(place) });
   }
-  for (const [keyBytes, bytes] of map.entriesBytes()) {
-    const [key, value] = map.decode(keyBytes, bytes);
-    if (value !== undefined) entries.set(toHex(keyBytes), { bytes: toHex(bytes), key, value });
-  }
+  for (const [key, value] of map.entriesBytes()) entries.set(toHex(key), { key, value });
   return entries;
 }
 
-const plain = (_name: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);
+/** As the map's `entries` has it; queues have places instead of keys. The value of an empty slot is undefined. */
+function decoded({ map }: MapState, id: string, { key, value }: Bytes): readonly [key: unknown, value: unknown] {
+  if (map.row.kept === 'queue') return [Number(id), map.decode(key, value)[1]];
+  return map.decode(key, value);
+}
+
+/** Of a map; anything else stands for itself. */
+function nameOf(value: unknown): unknown {
+  return value instanceof BpfMap ? value.name : value;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
 
 /** What `look` sees while the maps are as they were. Maps that were made since have no older state. */
 function inState<T>(home: Home, { maps }: ObjectSnapshot, look: () => T): T {
@@ -104,21 +123,28 @@ export function differenceBetween(
 function changesOf(old: State, now: State, common = false): Pick<ObjectDifference, 'maps' | 'variables'> {
   const maps: Record<string, MapDifference> = {};
   for (const [name, are] of now.maps) {
-    if (common && !old.maps.has(name)) continue;
-    const were: Entries = old.maps.get(name) ?? new Map();
-    const added = [...are].filter(([id]) => !were.has(id)).map(([, { key, value }]) => [key, value] as const);
-    const removed = [...were].filter(([id]) => !are.has(id)).map(([, { key, value }]) => [key, value] as const);
+    const were = old.maps.get(name);
+    if (common && were === undefined) continue;
+    const added: (readonly [unknown, unknown])[] = [];
+    const removed: (readonly [unknown, unknown])[] = [];
     const changed: { key: unknown; before: unknown; after: unknown }[] = [];
-    for (const [id, { bytes, key, value }] of are) {
-      const was = were.get(id);
-      if (was !== undefined && was.bytes !== bytes) changed.push({ key, before: was.value, after: value });
+    for (const [id, entry] of are.entries) {
+      const was = were?.entries.get(id);
+      if (was !== undefined && isSame(was.value, entry.value)) continue;
+      const [key, after] = decoded(are, id, entry);
+      const before = was === undefined ? undefined : decoded(were!, id, was)[1];
+      if (before === undefined && after !== undefined) added.push([key, after]);
+      else if (before !== undefined && after === undefined) removed.push([key, before]);
+      // Two objects have other pointers and numbers for maps and programs of the same name.
+      else if (before !== undefined && nameOf(before) !== nameOf(after)) changed.push({ key, before, after });
     }
+    for (const [id, entry] of were?.entries ?? []) if (!are.entries.has(id)) removed.push(decoded(were!, id, entry));
     if (added.length + removed.length + changed.length > 0) maps[name] = { added, removed, changed };
   }
   const variables: Record<string, { before: unknown; after: unknown }> = {};
   for (const [name, { bytes, value }] of now.variables) {
     const was = old.variables.get(name);
-    if (was !== undefined && was.bytes !== bytes) variables[name] = { before: was.value, after: value };
+    if (was !== undefined && !isSame(was.bytes, bytes)) variables[name] = { before: was.value, after: value };
   }
   return { maps, variables };
 }

@@ -17,7 +17,7 @@ export interface ValueCodec {
 
 /** 1, 2 and 4 bytes are numbers, 8 are bigints, other sizes are bytes. Takes numbers, bigints and bytes for any size up to 8. */
 export function plainCodec(size: number, name: string): ValueCodec {
-  const isNumber = size <= 8 && (size & (size - 1)) === 0;
+  const isNumber = size > 0 && size <= 8 && (size & (size - 1)) === 0;
   return {
     bytes: size,
     decode(bytes) {

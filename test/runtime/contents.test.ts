@@ -254,3 +254,9 @@ test('entries may be deleted while they are gone through', () => {
   assert.equal(seen.length, 100, 'one of each pair: the other was gone before its turn');
   assert.equal(stats.size, 0);
 });
+
+test('maps without values have no numbers', () => {
+  using object = counter();
+  assert.deepEqual(plainCodec(0, 'nothing').decode(new Uint8Array(0)), new Uint8Array(0));
+  assert.deepEqual(object.difference(object.snapshot()).maps, {});
+});
