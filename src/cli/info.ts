@@ -42,8 +42,13 @@ interface MapInfo {
 export async function info(argv: readonly string[]): Promise<number> {
   const { values, files } = readArguments(argv, OPTIONS, { min: 1, max: 1 });
   const source = await openSource(files[0]!);
-  const programs = source.programNames.map((name) => programInfo(source, name));
   const { collection } = source;
+  const refusals = collection === undefined ? new Map<string, BpfError>() : await refusedPrograms(collection);
+  const programs = source.programNames.map((name) => {
+    const made = programInfo(source, name);
+    const error = refusals.get(name);
+    return made.refused !== undefined || error === undefined ? made : { ...made, refused: refusalText(error) };
+  });
   const maps = (collection?.maps ?? []).map((map) => mapInfo(collection!, map));
   const license = collection?.license ?? '';
   const externs = (collection?.externs ?? []).map(({ name, kind, weak }) => ({ name, kind, weak }));
@@ -58,6 +63,37 @@ export async function info(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
+/** Programs that cannot be loaded here, and why. */
+async function refusedPrograms(collection: CollectionSpec): Promise<ReadonlyMap<string, BpfError>> {
+  if (!collection.littleEndian || collection.programs.length === 0) return new Map();
+  const { loadCollection } = await import('../runtime/load.ts');
+  const found = new Map<string, BpfError>();
+  try {
+    const object = loadCollection(collection);
+    for (const [name, error] of Object.entries(object.refused)) found.set(name, error);
+    object.dispose();
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error;
+    // None can: each has a reason of its own.
+    for (const { name } of collection.programs) {
+      try {
+        loadCollection(collection, { only: [name] }).dispose();
+      } catch (reason) {
+        if (!(reason instanceof BpfError)) throw reason;
+        found.set(name, reason);
+      }
+    }
+  }
+  return found;
+}
+
+function refusalText(error: BpfError): string {
+  const { position } = error;
+  const source = position.in === 'program' ? position.source : undefined;
+  const where = source === undefined ? '' : `${source.file}:${source.line}:${source.column}: `;
+  return `${where}${error.message} [${error.code}]`;
+}
+
 function programInfo(source: Source, name: string): ProgramInfo {
   const spec = source.collection?.programs.find((program) => program.name === name);
   try {
@@ -67,7 +103,7 @@ function programInfo(source: Source, name: string): ProgramInfo {
     // What holds nothing else is refused itself.
     if (!(error instanceof BpfError) || source.collection === undefined) throw error;
     const none = { slots: 0, subprograms: [], helpers: [], kfuncs: [], maps: [], lines: 0 };
-    return { name, section: spec?.section ?? '', type: spec?.type ?? 'raw', ...none, refused: `${error.message} [${error.code}]` };
+    return { name, section: spec?.section ?? '', type: spec?.type ?? 'raw', ...none, refused: refusalText(error) };
   }
 }
 
