@@ -17,10 +17,15 @@ export function editPacket(bytes: Uint8Array, changes: PacketChanges, options: D
   const kept = layers.map((layer) => computedFields(layer.kind));
   // What a builder would give in place of what is there, inner layers first: an outer checksum covers the inner ones.
   for (;;) {
-    const built = dissect(packet(...without(layers, kept)), options).layers;
-    const wrong = kept.findLastIndex((fields, index) => wrongField(layers[index]!, built[index], fields) !== undefined);
+    const built = tryPacket(without(layers, kept));
+    if (!(built instanceof Uint8Array)) {
+      kept[built.index]!.delete(built.field);
+      continue;
+    }
+    const again = dissect(built, options).layers;
+    const wrong = kept.findLastIndex((fields, index) => wrongField(layers[index]!, again[index], fields) !== undefined);
     if (wrong < 0) break;
-    kept[wrong]!.delete(wrongField(layers[wrong]!, built[wrong], kept[wrong]!)!);
+    kept[wrong]!.delete(wrongField(layers[wrong]!, again[wrong], kept[wrong]!)!);
   }
   const lean = [...without(layers, kept)];
   for (const [kind, fields] of Object.entries(changes)) {
@@ -34,6 +39,16 @@ export function editPacket(bytes: Uint8Array, changes: PacketChanges, options: D
     lean[index] = { kind: kind as LayerName, fields: { ...lean[index]!.fields, ...fields } } as PacketLayer;
   }
   return packet(...lean);
+}
+
+/** The bytes, or the field that cannot hold what it would have to be. */
+function tryPacket(layers: readonly PacketLayer[]): Uint8Array | { readonly index: number; readonly field: string } {
+  try {
+    return packet(...layers);
+  } catch (error) {
+    if (error instanceof BpfError && error.code === 'packet/range' && error.position.in === 'header') return error.position;
+    throw error;
+  }
 }
 
 function computedFields(kind: LayerName): Set<string> {

@@ -77,6 +77,7 @@ test('any bytes have layers, a line, and build again', () => {
       const bytes = sample.slice(0, length);
       for (const [at, value] of changes) if (at < length) bytes[at] = value;
       check(bytes, 'ethernet');
+      assert.deepEqual(editPacket(bytes, {}), bytes);
       assert.deepEqual(difference(bytes, sample).length === 0, length === sample.length && bytes.every((byte, i) => byte === sample[i]));
     }),
   );
