@@ -164,6 +164,10 @@ function batch(at: number, options: EntryOptions, layout: BatchLayout): Uint8Arr
   const out = code.label();
   enter(code, options);
   setContinuation(code, after);
+  if (layout.pause !== undefined) {
+    code.load(4, 10, BASE, layout.pause, 11);
+    code.store(4, 10, ACT, H.batchWatched);
+  }
   code.bind(loop);
   if (layout.template !== undefined) copyTemplate(code, layout.template);
   clear(code, layout.clear);
@@ -197,7 +201,14 @@ function batch(at: number, options: EntryOptions, layout: BatchLayout): Uint8Arr
   code.load(8, 10, ACT, H.batchLeft);
   code.word(enc.subsImm(X, 10, 10, 1, 0));
   code.store(8, 10, ACT, H.batchLeft);
-  code.jumpIf(cond.ne, loop);
+  if (layout.pause === undefined) code.jumpIf(cond.ne, loop);
+  else {
+    code.jumpIf(cond.eq, out);
+    code.load(4, 10, BASE, layout.pause, 11);
+    code.load(4, 12, ACT, H.batchWatched);
+    code.word(enc.subsReg(W, 31, 10, 12, 0, 0));
+    code.jumpIf(cond.eq, loop);
+  }
   code.bind(out);
   leave(code);
   return code.finish();

@@ -274,6 +274,8 @@ export class NativeExecutable implements Executable {
     longs[H.deadline / 8] = process.hrtime.bigint() + BigInt(Math.ceil(this.#timeoutMs * 1e6));
   }
 
+  batchPaused = false;
+
   get batchLeft(): number {
     return this.#batch!.words[H.batchLeft / 4]!;
   }
@@ -295,6 +297,7 @@ export class NativeExecutable implements Executable {
     const watched = this.#timeoutMs !== 0 || this.#stopFlag !== undefined;
     setAddress(words, H.batchNext, base + first);
     let done = 0;
+    this.batchPaused = false;
     host.depth = depth + 1;
     try {
       while (done < count) {
@@ -308,6 +311,8 @@ export class NativeExecutable implements Executable {
           this.#stop(activation);
           break;
         }
+        this.batchPaused = words[H.batchLeft / 4] !== 0;
+        if (this.batchPaused) break;
         if (!watched || done === count) continue;
         const aborted = this.#stopFlag !== undefined && Atomics.load(this.#stopFlag, 0) !== 0;
         const late = this.#timeoutMs !== 0 && process.hrtime.bigint() >= longs[H.deadline / 8]!;

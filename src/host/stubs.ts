@@ -49,6 +49,8 @@ export const HOST_FIELD = {
   /** Of a call to JavaScript: the return address, and R10's native address; of a function called from JavaScript, what its R10 shall be. */
   callPc: 472,
   frame: 480,
+  /** Of a batch that pauses: what the word that it watches was when the loop began (uint32). */
+  batchWatched: 488,
 } as const;
 
 /** What a call to JavaScript gives for a STOP reason where the program that was tail-called returns its result instead. */

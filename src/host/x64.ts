@@ -174,6 +174,10 @@ function batch(at: number, options: EntryOptions, layout: BatchLayout): Uint8Arr
   code.storeImm(r11, A.stopReason, STOP.none);
   const loop = code.label();
   const out = code.label();
+  if (layout.pause !== undefined) {
+    code.load32(rax, r12, layout.pause);
+    code.store32(r11, H.batchWatched, rax);
+  }
   code.bind(loop);
   if (layout.template !== undefined) copyTemplate(code, layout.template);
   clear(code, layout.clear);
@@ -199,7 +203,14 @@ function batch(at: number, options: EntryOptions, layout: BatchLayout): Uint8Arr
   code.lea(r10, r10, layout.stride);
   code.store(r11, H.batchNext, r10);
   code.opMemoryImm8('sub', r11, H.batchLeft, 1);
-  code.jumpIf(CC.ne, loop);
+  if (layout.pause === undefined) code.jumpIf(CC.ne, loop);
+  else {
+    code.jumpIf(CC.e, out);
+    code.load32(rax, r12, layout.pause);
+    code.load32(rcx, r11, H.batchWatched);
+    code.op('cmp', rax, rcx);
+    code.jumpIf(CC.e, loop);
+  }
   code.bind(out);
   leave(code);
   return code.finish();

@@ -6,6 +6,7 @@ import type { Program } from '../program/program.ts';
 import { readsUnwritten } from '../program/stack-use.ts';
 import { type ContextSpec, networkOffset } from '../spec/contexts.ts';
 import { PLACE } from '../window/window.ts';
+import { SENT_COUNTER } from './events.ts';
 import type { BatchCopy, BatchLayout, Span } from './host.ts';
 import { SHARED } from './packet.ts';
 import { PACKET_ROUTINES, ROUTINE_HELPERS } from './routines.ts';
@@ -16,8 +17,11 @@ import { PACKET_ROUTINES, ROUTINE_HELPERS } from './routines.ts';
  */
 // biome-ignore format: a table
 const FREE_OF_PACKETS: ReadonlySet<number> = new Set([5, 7, 8, 14, 15, 16, 28, 35, 42, 80, 93, 94, 105, 106, 118, 125, 160, 165, 182, 208]);
-/** What they leave behind belongs to the packet. */
-const RINGS: ReadonlySet<number> = new Set([130, 131, 132, 133, 134]);
+/** They send, which the loop pauses for: routines for rings, bpf_perf_event_output. */
+const SENDERS: ReadonlySet<number> = new Set([130, 131, 132, 133, 134, 25]);
+const PERF_OUTPUT = 25;
+/** What they leave behind belongs to no packet: bpf_trace_printk, bpf_trace_vprintk. */
+const PRINTERS: ReadonlySet<number> = new Set([6, 177]);
 
 /** Of those, the ones that tell the time. */
 const CLOCKS: ReadonlySet<number> = new Set([5, 118, 125, 160, 208]);
@@ -31,19 +35,24 @@ interface Calls {
   readonly moves: boolean;
   readonly grows: boolean;
   readonly tailCalls: boolean;
+  readonly sends: boolean;
+  readonly prints: boolean;
 }
 
 /** What the loop has to do around the program's helpers; undefined: runs differ in more than packet and context. */
 function callsOf({ code, subprograms, type }: Program, { replaced, hasTime }: BatchTraits): Calls | undefined {
   const mainEnd = subprograms[1]?.start ?? code.slots;
-  const calls = { ofPackets: false, moves: false, grows: false, tailCalls: false };
+  const calls = { ofPackets: false, moves: false, grows: false, tailCalls: false, sends: false, prints: false };
   for (let slot = 0; slot < code.slots; slot++) {
     const kind = code.kind[slot];
     if (kind === KIND.callx || kind === KIND.callKfunc) return undefined;
     if (kind !== KIND.callHelper) continue;
     const id = code.imm[slot]!;
-    if (replaced(id) || RINGS.has(id) || (hasTime && CLOCKS.has(id))) return undefined;
-    if (ROUTINE_HELPERS.has(id) || FREE_OF_PACKETS.has(id)) continue;
+    if (replaced(id) || (hasTime && CLOCKS.has(id))) return undefined;
+    calls.sends ||= SENDERS.has(id);
+    calls.prints ||= PRINTERS.has(id);
+    calls.ofPackets ||= id === PERF_OUTPUT;
+    if (ROUTINE_HELPERS.has(id) || FREE_OF_PACKETS.has(id) || SENDERS.has(id) || PRINTERS.has(id)) continue;
     if (id === TAIL_CALL) {
       // From a function it returns there, and the program that was called has a stack of its own, which is cleared after each run.
       if (slot >= mainEnd) return undefined;
@@ -106,6 +115,9 @@ export interface BatchPlan {
   readonly place: BatchLayout | undefined;
   /** It may grow at its end. */
   readonly grows: boolean;
+  /** What a run sends is taken when it is over. */
+  readonly sends: boolean;
+  readonly prints: boolean;
 }
 
 /** How the loop runs this program, or undefined where it must not. */
@@ -126,8 +138,12 @@ export function batchPlan(program: Program, spec: ContextSpec | undefined, trait
   // Machine code knows the packet of legacy loads from its descriptor.
   if ((ofPackets && spec?.packet === undefined) || (some('moves') && (!isXdp || loads))) return undefined;
   const layout = layoutOf(programs, spec, traits.given, loads);
-  if (layout === undefined || !some('moves')) return layout && { layout, ofPackets, place: undefined, grows: false };
-  return { layout: moving(layout), ofPackets, place: PLACING, grows: some('grows') };
+  if (layout === undefined) return undefined;
+  const moves = some('moves');
+  const sends = some('sends');
+  const paused = sends ? { ...layout, pause: SENT_COUNTER } : layout;
+  const places = { layout: moves ? moving(paused) : paused, place: moves ? PLACING : undefined };
+  return { ...places, ofPackets, grows: some('grows'), sends, prints: some('prints') };
 }
 
 const PLACING: BatchLayout = {

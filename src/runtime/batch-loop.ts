@@ -5,6 +5,7 @@ import { PLACE } from '../window/window.ts';
 import { type BatchPlan, DESCRIPTOR, DESCRIPTORS, MOVED, SKB_STRIDE, TEMPLATE, XDP_STRIDE } from './batch-layout.ts';
 import type { BatchOutcome } from './batch-outcome.ts';
 import type { BatchRunner } from './engine.ts';
+import type { ProgramEvent } from './events.ts';
 import type { Home, Redirect } from './home.ts';
 import type { BatchLayout } from './host.ts';
 import { ETHERNET_BYTES, framePacketType, frameProtocol, GROWS_TO, HEADROOM, SHARED } from './packet.ts';
@@ -18,6 +19,7 @@ const WORD = {
   packetType: DESCRIPTOR.packetType / 4,
   wireLength: DESCRIPTOR.wireLength / 4,
 } as const;
+const NOTHING: readonly ProgramEvent[] = [];
 /** Packets that may move get slots in the front of the packet area; what lies behind is read to. */
 const SLOTS_END: number = PLACE.packetEnd - 0x10000;
 /** Of slots. */
@@ -91,7 +93,10 @@ export class NativeBatch {
     this.#from = from;
     this.#until = until;
     this.#redirects.clear();
-    if (this.#plan.ofPackets) {
+    const { ofPackets, sends, prints } = this.#plan;
+    if (sends) home.events.read(home.cpu);
+    if (prints) home.trace = [];
+    if (ofPackets) {
       // A run's, which is over.
       home.packet.onMove = undefined;
       home.redirect = undefined;
@@ -101,17 +106,24 @@ export class NativeBatch {
       for (let done = from; done < until; ) {
         const reached = done + this.#runner.run(DESCRIPTORS + (done - from) * stride, until - done);
         this.#takeViews();
-        if (this.#plan.ofPackets) this.#leave();
-        outcome.exits(done, reached, { words: this.#words, stride: stride / 4, first: from }, this.#redirects);
-        done = reached;
-        if (done === until) break;
-        if (this.#placer !== undefined) this.#keepEnds(done);
-        outcome.stopped(done, this.#runner.stopped());
+        if (ofPackets) this.#leave();
+        const isStopped = reached < until && !this.#runner.paused();
+        // What was sent is the last one's: the loop pauses behind each run that sends.
+        const sent = sends ? home.events.take(home.cpu) : NOTHING;
+        if (sends) home.events.read(home.cpu);
+        outcome.exits(done, reached, { words: this.#words, stride: stride / 4, first: from }, this.#redirects, isStopped ? NOTHING : sent);
         this.#redirects.clear();
+        done = reached;
+        if (!isStopped) continue;
+        if (this.#placer !== undefined) this.#keepEnds(done);
+        outcome.events = sent;
+        outcome.stopped(done, this.#runner.stopped());
+        outcome.events = NOTHING;
         done++;
       }
     } finally {
       home.batch = undefined;
+      if (prints) outcome.traced(home.trace);
     }
   }
 

@@ -209,10 +209,20 @@ export class BatchOutcome implements BatchItem {
     this.#cut += cut;
   }
 
-  /** Packets [from, until) of the block came to their exit; `redirects`: where some go. */
-  exits(from: number, until: number, row: DescriptorRow, redirects: ReadonlyMap<number, Redirect>): void {
+  /** Packets [from, until) of the block came to their exit; `redirects`: where some go; `sent`: what the last of them has sent. */
+  exits(from: number, until: number, row: DescriptorRow, redirects: ReadonlyMap<number, Redirect>, sent: readonly ProgramEvent[]): void {
     const { words, stride, first } = row;
     this.#row = row;
+    if (sent.length > 0) {
+      this.exits(from, until - 1, row, redirects, []);
+      this.redirect = redirects.get(until - 1);
+      this.events = sent;
+      const at = (until - 1 - first) * stride + R0_WORD;
+      this.#exit(until - 1, words[at]!, words[at + 1]!);
+      this.redirect = undefined;
+      this.events = [];
+      return;
+    }
     // After a stop the loop has gone on: the copy is older.
     this.#isCopied = false;
     if (this.#each !== undefined || redirects.size > 0) {

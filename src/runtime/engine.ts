@@ -21,6 +21,8 @@ export interface BatchRunner {
   run(first: number, count: number): number;
   /** In a helper of such a run: those that have not come to their exit, this one included. */
   left(): number;
+  /** Fewer came to their exit because the layout's `pause` says so: the next one was not stopped. */
+  paused(): boolean;
   /** Why the last one was stopped. */
   stopped(): BpfStopped;
 }

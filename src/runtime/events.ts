@@ -12,7 +12,7 @@ export interface ProgramEvent {
 }
 
 /** struct globals, routines/map.h: numbers what is sent, in rings and here. */
-const COUNTER = PLACE.globals + 8;
+export const SENT_COUNTER: number = PLACE.globals + 8;
 
 interface Sent {
   readonly order: number;
@@ -39,8 +39,8 @@ export class Events {
   }
 
   send(event: ProgramEvent): void {
-    const order = this.#window.u32(COUNTER) + 1;
-    this.#window.setU32(COUNTER, order);
+    const order = this.#window.u32(SENT_COUNTER) + 1;
+    this.#window.setU32(SENT_COUNTER, order);
     this.#sent.push({ order, event });
   }
 

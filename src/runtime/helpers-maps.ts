@@ -65,6 +65,8 @@ export function finishRecord(submits: boolean): Implementation {
 const ACTION_MASK = 3n;
 const BROADCAST_FLAGS = 0x18n;
 const REDIRECTS = 4;
+/** Of the call that is under way: an array for each would cost as much as the call. */
+const targetKey = new Uint8Array(4);
 
 function redirectMap(caller: Caller, home: Home): number {
   const map = mapOf(caller, home, 1);
@@ -72,9 +74,8 @@ function redirectMap(caller: Caller, home: Home): number {
   const flags = caller.registers[3]!;
   const isDevices = map.typeName === 'devmap' || map.typeName === 'devmap_hash';
   if ((flags & ~(ACTION_MASK | (isDevices ? BROADCAST_FLAGS : 0n))) !== 0n) return 0;
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, key, true);
-  if (!map.hasTarget(bytes) && (flags & 8n) === 0n) return Number(flags & ACTION_MASK);
+  for (let i = 0; i < 4; i++) targetKey[i] = key >>> (8 * i);
+  if (!map.hasTarget(targetKey) && (flags & 8n) === 0n) return Number(flags & ACTION_MASK);
   home.redirect = { map: map.name, key, flags };
   return REDIRECTS;
 }

@@ -147,6 +147,8 @@ export interface BatchLayout {
   readonly store: readonly BatchCopy[];
   /** Descriptor offset of R0 (8 bytes), after the run. */
   readonly result: number;
+  /** Pointer of a uint32 in the window: the loop comes back behind a run that has changed it. */
+  readonly pause?: number;
   /** Descriptor offsets of the packet's pointer and length (uint32) for the legacy packet loads; bytes before its network header. */
   readonly legacy?: { readonly pointer: number; readonly length: number; readonly network: number };
 }
@@ -194,10 +196,15 @@ export interface Executable {
   readonly fuelLeft: number;
   /** How many stacks of tail calls it has written to, from the first on (`PLACE.tailStacksTop`); also of a run that was stopped. */
   readonly tailStacks: number;
-  /** Runs `count` descriptors from `first` on; returns how many came to their exit. Fewer: the next one was stopped; go on behind it. */
+  /**
+   * Runs `count` descriptors from `first` on; returns how many came to their exit. Fewer: the loop pauses, or else the next one was stopped;
+   * go on behind it.
+   */
   runBatch(first: number, count: number): number;
   /** While a batch is under way, in a helper: descriptors that have not come to their exit, this one included. */
   readonly batchLeft: number;
+  /** Of the last batch: it came back because of `pause`, before its end. */
+  readonly batchPaused: boolean;
   /** Of the last run or batch that was stopped. */
   stopped(): StopState;
   dispose(): void;

@@ -408,6 +408,7 @@ class JitObject implements EngineObject {
     return {
       run: (first, count) => loop.runBatch(first, count),
       left: () => loop.batchLeft,
+      paused: () => loop.batchPaused,
       stopped: () => {
         const error = orStopped(() => this.#throwStop(loop));
         assert(error instanceof BpfStopped, 'a stop is thrown');

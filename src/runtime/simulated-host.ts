@@ -495,15 +495,21 @@ export class SimulatedExecutable implements Executable {
   }
 
   batchLeft = 0;
+  batchPaused = false;
 
   runBatch(first: number, count: number): number {
     const layout = this.#options.batch;
     assert(layout !== undefined, 'an executable without a batch layout runs one by one');
     const places = this.#places();
     this.#deadline = this.#timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + this.#timeoutMs;
+    const watched = (): number => (layout.pause === undefined ? 0 : this.#window.view.getUint32(layout.pause - FLOOR, true));
+    const before = watched();
+    this.batchPaused = false;
     for (let done = 0; done < count; done++) {
       this.batchLeft = count - done;
       if (this.#runDescriptor(layout, places, first + done * layout.stride) !== STOP.none) return done;
+      this.batchPaused = watched() !== before && done + 1 < count;
+      if (this.batchPaused) return done + 1;
     }
     return count;
   }

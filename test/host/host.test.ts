@@ -339,6 +339,32 @@ withBench('a batch: contexts from a template, results in the descriptors', (benc
   assert.equal(raw.stopped().registers[2], 3n);
 });
 
+withBench('a batch pauses behind the run that changes the word which it watches', (bench) => {
+  const { window } = bench;
+  const stride = 16;
+  const values = [5, 5, 5, 7, 7, 7, 9];
+  const descriptors = window.allocate(stride * values.length);
+  const watched = window.allocate(16);
+  window.setU32(watched, 5);
+  for (const [i, value] of values.entries()) {
+    window.setU32(descriptors + i * stride, value);
+    window.setU32(descriptors + i * stride + 4, watched);
+  }
+  // Each run finds its own value in the word.
+  const copy = { descriptor: 0, window: watched, bytes: 4 } as const;
+  const program = bench.executable(load(bench), {
+    batch: { stride, r1: { descriptor: 4 }, clear: [], load: [copy], store: [], result: 8, pause: watched },
+  });
+  assert.deepEqual([program.runBatch(descriptors, 7), program.batchPaused], [4, true]);
+  assert.deepEqual([program.runBatch(descriptors + 4 * stride, 3), program.batchPaused], [3, false], 'there is nothing behind the last');
+  assert.deepEqual(
+    values.map((_, i) => window.u32(descriptors + i * stride + 8)),
+    values,
+  );
+  window.setU32(watched, 0);
+  assert.deepEqual([program.runBatch(descriptors, 2), program.batchPaused], [1, true]);
+});
+
 withBench('a batch ends at a stop and goes on behind it', (bench) => {
   const { window } = bench;
   const stride = 16;

@@ -13,6 +13,7 @@ import { computeFacts } from '../../src/program/facts.ts';
 import { createProgram } from '../../src/program/program.ts';
 import { readsUnwritten } from '../../src/program/stack-use.ts';
 import type { EngineName } from '../../src/runtime/engines.ts';
+import type { ProgramEvent } from '../../src/runtime/events.ts';
 import { loadBytes, loadProgram } from '../../src/runtime/load.ts';
 import { LoadedObject } from '../../src/runtime/object.ts';
 import type { BatchOptions, RunResult } from '../../src/runtime/options.ts';
@@ -28,7 +29,7 @@ interface Seen {
   readonly verdict: string | undefined;
   readonly packet: Uint8Array;
   readonly redirect: unknown;
-  readonly events: readonly unknown[];
+  readonly events: readonly ProgramEvent[];
   readonly stop: string | undefined;
 }
 
@@ -463,6 +464,92 @@ for (const [what, { type, text, loop, stops }] of Object.entries(PROGRAMS)) {
     }
   });
 }
+
+test('batches: what packets send is theirs, from rings and perf buffers; what they print is told', () => {
+  const maps = [
+    { name: 'ring', type: 27, keySize: 0, valueSize: 0, maxEntries: 4096, flags: 0 },
+    { name: 'perf', type: 4, keySize: 4, valueSize: 4, maxEntries: 4, flags: 0 },
+  ];
+  // By the first byte: nothing, a record, one that is discarded, a perf event, or both and a fault; a word of the packet goes into each.
+  const text = `
+      r6 = r1
+      r7 = *(u32 *)(r1 + 0)
+      r8 = *(u8 *)(r7 + 0)
+      r9 = *(u32 *)(r7 + 4)
+      *(u64 *)(r10 - 8) = r9
+      r0 = 2
+      if r8 < 150 goto out
+      if r8 < 190 goto perf
+      r1 = map[0]
+      r2 = 40
+      r3 = 0
+      call 131
+      r1 = 17
+      if r0 == 0 goto full
+      *(u64 *)(r0 + 0) = r9
+      *(u64 *)(r0 + 8) = r9
+      *(u64 *)(r0 + 16) = r9
+      *(u64 *)(r0 + 24) = r9
+      *(u64 *)(r0 + 32) = r9
+      r1 = r0
+      r2 = 0
+      if r8 > 200 goto submit
+      call 133
+      r0 = 3
+      exit
+    submit:
+      call 132
+      if r8 < 240 goto out2
+    perf:
+      r1 = r6
+      r2 = map[1]
+      r3 = 0xffffffff ll
+      r4 = r10
+      r4 += -8
+      r5 = 8
+      call 25
+      if r8 < 190 goto out2
+      r1 = 0
+      r0 = *(u64 *)(r1 + 0)
+    full:
+      r0 = r1
+      exit
+    out2:
+      r0 = 1
+    out:
+      exit`;
+  const open = (): LoadedObject =>
+    new LoadedObject({ name: 'send', programs: [createProgram({ ...asm('xdp', text), maps })], maps }, { host, cpus: 4 });
+  const packets = somePackets(800);
+  using one = open();
+  const expected = oneByOne(one, 'main', packets, { engine: 'interpreter' });
+  // More than the ring holds at a time.
+  assert.ok(expected.filter(({ events }) => events.some(({ map }) => map === 'ring')).length > 4096 / 48);
+  for (const engine of engines) {
+    using other = open();
+    const [seen, loop] = inOneGo(other, 'main', packets, { engine });
+    assert.equal(loop, other.engine(engine).name === 'interpreter' ? 'javascript' : 'native');
+    // Single runs that stop do not tell what they have sent.
+    assert.deepEqual(
+      seen.map((item) => (item.stop === undefined ? item : { ...item, events: [] })),
+      expected,
+      engine,
+    );
+    assert.ok(
+      seen.every(({ stop, events }) => stop === undefined || events.length === 2),
+      engine,
+    );
+    const { sent, events } = other.programs['main']!.runBatch(packets, { engine });
+    assert.equal(sent, seen.flatMap((item) => item.events).length);
+    assert.deepEqual(
+      events.map(({ event }) => event),
+      seen.flatMap((item) => item.events),
+    );
+    using printer = loadProgram(asm('xdp', 'r1 = r10\nr1 += -8\n*(u32 *)(r10 - 8) = 0x6968\nr2 = 3\ncall 6\nexit'), { host });
+    const { trace } = printer.programs['main']!.runBatch(packets.slice(0, 5), { engine });
+    assert.deepEqual(trace, ['hi', 'hi', 'hi', 'hi', 'hi'], engine);
+  }
+});
 
 test('batches: tail calls, to programs that move the packet and read a stack that nobody has written', () => {
   const maps = [{ name: 'next', type: 3, keySize: 4, valueSize: 4, maxEntries: 4, flags: 0 }];
