@@ -41,8 +41,8 @@ export interface PathsOptions {
   readonly visit: (slot: number, state: State) => void;
 }
 
-/** Passes over the blocks before the analysis knows nothing: keeps hostile programs linear. */
-const MAX_PASSES = 40;
+/** Blocks that are walked, for each that there is and in all, before the analysis knows nothing: keeps hostile programs linear. */
+const MAX_RUNS = { each: 4, all: 20_000 } as const;
 const FRAME_BYTES = 512;
 const WORD = 8;
 
@@ -74,11 +74,12 @@ class Paths {
     const { exceptionCallback, subprograms } = this.#program;
     this.#arrive(0, entryState({ is: 'context', offset: 0 }));
     if (exceptionCallback !== undefined) this.#arrive(subprograms[exceptionCallback]!.start, entryState(OTHER));
-    for (let pass = 0; this.#dirty.includes(1); pass++) {
-      if (pass === MAX_PASSES) return false;
+    let budget = MAX_RUNS.each * this.#flow.blocks + MAX_RUNS.all;
+    while (this.#dirty.includes(1)) {
       for (let block = 0; block < this.#flow.blocks; block++) {
         if (this.#dirty[block] === 0) continue;
         this.#dirty[block] = 0;
+        if (budget-- === 0) return false;
         this.#run(block, undefined);
       }
     }

@@ -95,7 +95,7 @@ export class LoadedObject<T extends ObjectTypes = AnyObject> {
     supplyHelpers(this.home, options);
     const { helpers, kfuncs } = this.home;
     const checks: Checks = {
-      helper: (id) => ROUTINE_HELPERS.has(id) || helpers.has(id),
+      helper: (id) => ROUTINE_HELPERS.has(id) || (helpers.has(id) && id !== REFUSED_HELPER),
       kfunc: (name) => kfuncs.has(name),
       missingCalls: options.missingHelpers !== 'stop',
       contextAccess: options.contextChecks !== false,

@@ -114,7 +114,9 @@ export function standIn({ name, type }: Refused, number: number): Program {
 /** For `Home.helpers`. */
 export function refusedHelper(refused: readonly Refused[]): Implementation {
   return (caller) => {
-    const { name, error } = refused[caller.number(1)]!;
+    const one = refused[caller.number(1)];
+    if (one === undefined) return caller.stop('helper', `helper ${REFUSED_HELPER} is not available here`);
+    const { name, error } = one;
     return caller.stop('helper', `a tail call of ${name}, which could not be loaded: ${error.message}`);
   };
 }

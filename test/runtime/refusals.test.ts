@@ -80,3 +80,11 @@ test('nothing that can be loaded, or a whole object: the first error', () => {
   // Its section begins with `?`.
   load({ whole: true, helpers: { 4000: () => 0n } }).dispose();
 });
+
+everywhere('no program can call what stands in for refused ones', (options) => {
+  const calls = program('calls', `r1 = 77\ncall ${0x10020}\nexit\n`);
+  assert.throws(() => load({}, [calls, PROGRAMS[4]!, PROGRAMS[2]!]).programs['calls'], /helper 65568 is not available/);
+  const object = load({ ...options, missingHelpers: 'stop' }, [calls, PROGRAMS[4]!, PROGRAMS[2]!]);
+  assert.throws(() => object.programs['calls']!.run(), BpfStopped);
+  object.dispose();
+});
