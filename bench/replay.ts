@@ -1,7 +1,7 @@
 // Captures through programs, beside only reading the file: `node dist/bench/replay.js [--bytes N] [CAPTURE [OBJECT]]`. Without CAPTURE:
 // generated ones of 60-byte and of 700-byte packets, N bytes each (default 2e8; 2e9 shows what stays in memory), through a program
 // that passes everything, one that counts, the XDP filter of a Debian package, and with survivors written. Files lie in /tmp and have
-// been read once: what is measured is the processor, not the disk. Best of three, interleaved.
+// been read once: what is measured is the processor, not the disk. Best of five, interleaved.
 import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import { loadBytes, loadProgram } from '../src/runtime/load.ts';
 import type { LoadedObject } from '../src/runtime/object.ts';
 import { corpus } from '../test/support/corpora.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 5;
 const { values, positionals } = parseArgs({ options: { bytes: { type: 'string', default: '2e8' } }, allowPositionals: true });
 const bytes = Number(values.bytes);
 const folder = mkdtempSync(join(tmpdir(), 'bpfjit-'));
