@@ -18,7 +18,7 @@ const wanted = process.argv.slice(3);
 const TIMES = 1000;
 const ENTRIES = 1024;
 /** A sample takes about that long: short beside what another process takes of the CPU. */
-const SAMPLE_NS = 250_000;
+const SAMPLE_NS = 1_000_000;
 const KEY = -64;
 const VALUE = -256;
 

@@ -125,6 +125,9 @@ export function storeOf(type: number, keySize: number): Store {
   return keySize === 4 ? STORE.hash4 : keySize === 8 ? STORE.hash8 : STORE.hash;
 }
 
+/** Bytes of keys of hashes whose look-ups have code of their own. */
+const OWN_LOOKUPS: readonly number[] = [4, 8, 16];
+
 /**
  * The routine that does bpf_map_lookup_elem for a map that is known when the program is compiled: shorter than `map_lookup`, which
  * asks the descriptor what kind of map it is. Undefined: only `map_lookup` will do.
@@ -132,5 +135,5 @@ export function storeOf(type: number, keySize: number): Store {
 export function lookupRoutine(map: { readonly type: number; readonly keySize: number }): string | undefined {
   if (map.type === MAP_TYPE.array) return 'array_lookup';
   if (map.type !== MAP_TYPE.hash) return undefined;
-  return map.keySize === 4 ? 'hash_lookup_4' : map.keySize === 8 ? 'hash_lookup_8' : 'hash_lookup';
+  return OWN_LOOKUPS.includes(map.keySize) ? `hash_lookup_${map.keySize}` : 'hash_lookup';
 }

@@ -16,6 +16,17 @@ ROUTINE u64 hash_lookup_8(const struct map *m, u64 key)
 	return node ? node + 16 : 0;
 }
 
+ROUTINE u64 hash_lookup_16(const struct map *m, u64 key)
+{
+	u64 first = *AT(u64, key), second = *AT(u64, key + 8);
+	u32 at = *AT(u32, bucket(m, hash_keys(key, 16)));
+	u32 left = MAX_STEPS;
+	NOUNROLL for (; at && left--; at = AT(struct node, at)->next)
+		if (*AT(u64, (u64)at + 8) == first && *AT(u64, (u64)at + 16) == second)
+			return (u64)at + 24;
+	return 0;
+}
+
 ROUTINE u64 hash_lookup(const struct map *m, u64 key)
 {
 	u64 node = find_bytes(m, key);
