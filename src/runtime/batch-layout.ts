@@ -48,7 +48,9 @@ function callsOf({ code, subprograms, type }: Program, { replaced, hasTime }: Ba
     if (kind === KIND.callx || kind === KIND.callKfunc) return undefined;
     if (kind !== KIND.callHelper) continue;
     const id = code.imm[slot]!;
-    if (replaced(id) || (hasTime && CLOCKS.has(id))) return undefined;
+    if (replaced(id)) return undefined;
+    // The clock goes by the packet's time once a helper asks for the packet.
+    calls.ofPackets ||= hasTime && CLOCKS.has(id);
     calls.sends ||= SENDERS.has(id);
     calls.prints ||= PRINTERS.has(id);
     calls.ofPackets ||= id === PERF_OUTPUT;

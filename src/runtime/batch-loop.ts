@@ -48,6 +48,9 @@ export class NativeBatch {
   #entered = -1;
   /** Where packets of this run go, by their place in the block. */
   readonly #redirects = new Map<number, Redirect>();
+  /** Of a capture whose times the clock goes by: the packets that are under way, and how many of them the clock has seen. */
+  #timed: PacketBlock | undefined;
+  #clocked = 0;
 
   /** The context lies in its place, as it is for a packet without bytes. */
   constructor(home: Home, runner: BatchRunner, placer: BatchRunner | undefined, plan: BatchPlan, hidden: number, outcome: BatchOutcome) {
@@ -75,14 +78,17 @@ export class NativeBatch {
     this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   }
 
-  /** Runs the packets of a block that lie in `area`. */
-  run(block: PacketBlock): void {
+  /** Runs the packets of a block that lie in `area`. `setsClock`: helpers find the clock at the packet's time. */
+  run(block: PacketBlock, setsClock: boolean): void {
+    this.#timed = setsClock ? block : undefined;
+    this.#clocked = 0;
     this.#outcome.begin(block, false, this.#placer !== undefined);
     for (let from = 0; from < block.count; ) {
       const until = this.#placer === undefined ? this.#describe(block) : this.#spread(block, this.#placer, from);
       this.#runFrom(from, until);
       from = until;
     }
+    if (setsClock) this.#setClock(block, block.count);
   }
 
   /** The packets of descriptors [0, until - from). */
@@ -134,6 +140,7 @@ export class NativeBatch {
     this.#leave();
     this.#takeViews();
     this.#entered = index;
+    if (this.#timed !== undefined) this.#setClock(this.#timed, index + 1);
     const words = this.#words;
     const at = this.#wordsOf(index);
     const { packet, window } = this.#home;
@@ -144,6 +151,18 @@ export class NativeBatch {
     const meta = window.u32(SHARED.meta);
     const start = words[at + MOVED.start / 4]!;
     packet.enter(start, meta >= start && meta <= data ? meta : data, data, end);
+  }
+
+  /** The clock at the latest of the first `count` packets' times. */
+  #setClock(block: PacketBlock, count: number): void {
+    if (this.#clocked >= count) return;
+    const { seconds, nanoseconds } = block;
+    let latest = this.#clocked;
+    for (let i = latest + 1; i < count; i++) {
+      if ((seconds[i]! - seconds[latest]!) * 1e9 + (nanoseconds[i]! - nanoseconds[latest]!) > 0) latest = i;
+    }
+    this.#home.clock.reach(block.timestamp(latest));
+    this.#clocked = count;
   }
 
   #wordsOf(index: number): number {

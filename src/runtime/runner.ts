@@ -208,7 +208,7 @@ export class Runner {
       const limit = this.#fuel(options.fuel);
       while (source.nextBlock(area ?? loop!.area, block)) {
         if (program.type !== 'raw') toEthernet(block, `${program.name}, a program of type ${program.type},`);
-        if (loop !== undefined && block.bytes === loop.area) loop.run(block);
+        if (loop !== undefined && block.bytes === loop.area) loop.run(block, options.clock === 'capture');
         else {
           outcome.begin(block, true);
           this.#lastEngine = engine;
@@ -217,7 +217,6 @@ export class Runner {
             this.#runAlone(program, runnable, limit, alone.take(block, i), outcome, i);
           }
         }
-        if (loop !== undefined && options.clock === 'capture') home.clock.reach(block.timestamp(block.count - 1));
       }
       return outcome.result(engine.name, loop === undefined ? 'javascript' : 'native');
     } finally {

@@ -166,6 +166,12 @@ test("the clock goes by the capture's times, never back, and what came before a 
     using timed = object('xdp', 'call 5\nexit');
     const times = timed.programs['main']!.runBatch(readCapture(bytes), { engine, clock: 'capture' });
     assert.deepEqual([...times.r0], [5n, 7n, 7n, 1_700_000_000_000_000_001n], engine);
+    assert.equal(times.loop, timed.engine(engine).name === 'interpreter' ? 'javascript' : 'native');
+    // Packets that do not ask for the time take theirs, too.
+    const asks = 'r2 = *(u32 *)(r1 + 0)\nr2 = *(u8 *)(r2 + 0)\nr0 = 1\nif r2 == 0 goto out\ncall 5\nout:\nexit';
+    using some = object('xdp', asks);
+    const mixed = encodeCapture([0, 1, 0, 1].map((ask, i) => ({ data: new Uint8Array(20).fill(ask), timestamp: [3n, 4n, 9n, 7n][i]! })));
+    assert.deepEqual([...some.programs['main']!.runBatch(readCapture(mixed), { engine, clock: 'capture' }).r0], [1n, 4n, 1n, 9n], engine);
     using other = object('xdp', 'r0 = 2\nexit', 3n);
     other.programs['main']!.runBatch(readCapture(bytes), { engine, clock: 'capture' });
     assert.equal(other.clock.now(), 1_700_000_000_000_000_001n, engine);
