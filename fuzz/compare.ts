@@ -122,6 +122,8 @@ function endingsOf(
       const name = `${prefix(i)}0`;
       const runs = isBatch(object) ? [] : object.runs.map((run) => runObject(loaded, name, { ...run, fuel }));
       const texts = isBatch(object) ? batch(engine, loaded, name, object, fuel) : runs.map(textOf);
+      // The loop of a batch reads rings behind a packet, a single run before it.
+      if (isBatch(object)) loaded.home.events.read(loaded.home.cpu);
       const maps = mapBytes(loaded);
       loaded.restore(initial);
       return { text: texts.join('\n'), runs, maps };
