@@ -140,12 +140,14 @@ function endingOf(object: LoadedObject, program: LoadedProgram, packet: Uint8Arr
     return { text: `${program.name}: exit ${result.r0} packet ${bytes} ${maps.join(' ')} fuel ${result.fuelUsed}`, loose: false };
   } catch (error) {
     if (error instanceof BpfStopped) {
-      const slots = program.program.code.slots;
+      // A tail call may have led to another program; one that could not be loaded has no code.
+      const stopped = error.program in object.programs ? object.programs[error.program]! : program;
+      const slots = stopped.program.code.slots;
       if (!(Number.isInteger(error.slot) && error.slot >= 0 && error.slot < slots)) {
         throw new Error(`stopped at slot ${error.slot} of ${slots}: ${error.message}`, { cause: error });
       }
       if (error.reason === 'deadline') throw new Error('fuel did not end the run', { cause: error });
-      return { text: `${program.name}: stop ${error.reason} at slot ${error.slot}`, loose: mayGoOn(object, program, error) };
+      return { text: `${program.name}: stop ${error.reason} at slot ${error.slot}`, loose: mayGoOn(object, stopped, error) };
     }
     return { text: `${program.name}: refused ${checkRefusal(error).code}`, loose: false };
   }
