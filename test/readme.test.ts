@@ -6,9 +6,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runAll } from './cli/run-all.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const cli = join(root, 'dist/src/cli/main.js');
 const pages = [
   'README.md',
   ...readdirSync(join(root, 'docs'))
@@ -38,15 +38,21 @@ const blocks = pages.flatMap(blocksOf);
 /** Where maps lie in the window is not what a page is about. */
 const comparable = (line: string): string => line.trimEnd().replace(/\(0x8[0-9a-f]{4}\)/g, '(a place in the window)');
 
-for (const { page, line, text } of blocks.filter(({ text }) => text.startsWith('$ bpfjit '))) {
-  const [command, ...shown] = text.trimEnd().split('\n');
-  test(`${page}:${line}: ${command}`, () => {
-    const args = command!
-      .slice('$ bpfjit '.length)
+const commands = blocks.filter(({ text }) => text.startsWith('$ bpfjit '));
+const ran = runAll(
+  commands.map(({ text }) =>
+    text
+      .slice('$ bpfjit '.length, text.indexOf('\n'))
       .replace(/ 2>&1$/, '')
       .match(/'[^']*'|\S+/g)!
-      .map((word) => word.replace(/^'|'$/g, ''));
-    const { stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { cwd: root, encoding: 'utf8' });
+      .map((word) => word.replace(/^'|'$/g, '')),
+  ),
+);
+
+for (const [i, { page, line, text }] of commands.entries()) {
+  const [command, ...shown] = text.trimEnd().split('\n');
+  test(`${page}:${line}: ${command}`, () => {
+    const { stdout, stderr } = ran[i]!;
     const printed = (command!.endsWith(' 2>&1') ? stdout + stderr : stdout).split('\n').map(comparable);
     let at = 0;
     let skipping = false;

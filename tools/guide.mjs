@@ -38,6 +38,8 @@ if (!full) {
   mkdirSync(join(project, 'node_modules'));
   symlinkSync(root, join(project, 'node_modules/bpfjit'));
   copyFileSync(join(root, 'examples/limiter/limiter.o'), join(project, 'limiter.o'));
+  const importAll = "for (const name of readdirSync('.')) if (name.endsWith('.test.mjs')) await import('./' + name);";
+  writeFileSync(join(project, 'all-tests.mjs'), `import { readdirSync } from 'node:fs';\n${importAll}\n`);
   // As `npm init` says it.
   writeFileSync(join(project, 'package.json'), '{}\n');
 }
@@ -82,7 +84,12 @@ function here(command) {
     .replace(/^clang /, 'clang-19 ')
     .replace(/^sudo /, '')
     .replace(/(?<=^|^\S+=\S+ )node /, `'${process.execPath}' `);
-  return full ? local : local.replace('npx bpfjit', `'${process.execPath}' node_modules/bpfjit/dist/src/cli/main.js`);
+  if (full) return local;
+  // One process for all test files instead of one each.
+  return local
+    .replace('npx bpfjit', `'${process.execPath}' node_modules/bpfjit/dist/src/cli/main.js`)
+    .replace(/ --test$/, ' all-tests.mjs')
+    .replace(' --test ', ' ');
 }
 
 function compare(line, command, stdout, expected) {

@@ -1,13 +1,12 @@
 // bpfjit compare: what differs between two programs over the same packets, as text, as JSON and as exit status.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { captureHeader, captureRecord } from '../../src/pcap/write.ts';
-import type { Ran } from './batch.ts';
+import { type Ran, runAll } from './run-all.ts';
 
 const dist = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const root = dirname(dist);
@@ -39,14 +38,6 @@ const other = file(
   r0 = *(u8 *)(r2 + 0)
   exit`,
 );
-
-function runAll(cases: readonly (readonly string[])[]): readonly Ran[] {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(dist, 'test/cli/batch.js')], {
-    ...{ input: JSON.stringify(cases), encoding: 'utf8', maxBuffer: 2 ** 26 },
-  });
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout) as Ran[];
-}
 
 test('what differs is counted, the first packets are explained', () => {
   const [text, json, alike, engines, maps, usage, oneFile, names] = runAll([

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { toHex, tryParseHex } from '../../src/util/bytes.ts';
 import { corpus, SKIP } from '../support/corpora.ts';
+import { runAll } from './run-all.ts';
 
 const dist = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -68,12 +69,14 @@ test('conformance: what is no test fails, and says why', (t) => {
 test('conformance: usage', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bpfjit-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  assert.equal(run('main', ['conformance']).status, 2);
-  assert.equal(run('main', ['conformance', folder]).status, 2, 'no test in the folder');
-  assert.equal(run('main', ['conformance', join(folder, 'absent.data')]).status, 1);
-  const { status, stderr } = run('main', ['conformance', folder, '--engine', 'steam']);
-  assert.equal(status, 2);
-  assert.match(stderr, /--engine takes interpreter,.* got "steam"/);
+  const [noPath, noTest, absent, steam] = runAll(
+    [[], [folder], [join(folder, 'absent.data')], [folder, '--engine', 'steam']].map((args) => ['conformance', ...args]),
+  );
+  assert.equal(noPath!.status, 2);
+  assert.equal(noTest!.status, 2, 'no test in the folder');
+  assert.equal(absent!.status, 1);
+  assert.equal(steam!.status, 2);
+  assert.match(steam!.stderr, /--engine takes interpreter,.* got "steam"/);
 });
 
 const EXIT = '95 00 00 00 00 00 00 00';

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseLcov } from '../../src/lcov/lcov.ts';
-import type { Ran } from './batch.ts';
+import { type Ran, runAll } from './run-all.ts';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const object = join(root, 'test/corpus/stops.o');
@@ -16,14 +16,6 @@ const folder = mkdtempSync(join(tmpdir(), 'bpfjit-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const packet = '03'.repeat(64);
-
-function runAll(cases: readonly (readonly string[])[]): readonly Ran[] {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/test/cli/batch.js')], {
-    ...{ input: JSON.stringify(cases), encoding: 'utf8', maxBuffer: 2 ** 26, cwd: root },
-  });
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout) as Ran[];
-}
 
 test('--coverage adds to the file, also where the program stops; bpfjit coverage shows the table', () => {
   const path = join(folder, 'one.info');

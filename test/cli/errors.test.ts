@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Ran } from './batch.ts';
+import { runAll } from './run-all.ts';
 
 const dist = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const main = join(dist, 'src/cli/main.js');
@@ -35,15 +35,6 @@ const wild = file('wild.bpfasm', 'r1 = 0\nr0 = *(u64 *)(r1 + 8)\nexit\n');
 const withMap = file('map.bpfasm', 'r1 = map[counts]\nexit\n');
 const helper = file('helper.bpfasm', 'call 3000\nexit\n');
 const noMap = file('nomap.bpfasm', 'r2 = r10\nr1 = 5\ncall 1\nexit\n');
-
-/** Starting a process for each would take half a minute. */
-function runAll(cases: readonly (readonly string[])[]): readonly Ran[] {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(dist, 'test/cli/batch.js')], {
-    ...{ input: JSON.stringify(cases), encoding: 'utf8', maxBuffer: 2 ** 26 },
-  });
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout) as Ran[];
-}
 
 const USAGE: readonly (readonly [args: readonly string[], message: RegExp])[] = [
   [['nosuch'], /unknown command "nosuch"/],

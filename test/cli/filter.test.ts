@@ -1,14 +1,12 @@
-// bpfjit filter, as a process, over a capture made here.
+// bpfjit filter over a capture made here.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { captureHeader, captureRecord } from '../../src/pcap/write.ts';
+import { runAll } from './run-all.ts';
 
-const main = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'src/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'bpfjit-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));
 
@@ -16,10 +14,6 @@ function file(name: string, content: string | Uint8Array): string {
   const path = join(folder, name);
   writeFileSync(path, content);
   return path;
-}
-
-function filter(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [main, 'filter', ...args], { encoding: 'utf8' });
 }
 
 function ethernet(type: number, bytes = 60): Uint8Array {
@@ -41,49 +35,72 @@ const long = file('long.txt', '4\n128 0 0 0\n37 0 1 100\n6 0 0 262144\n6 0 0 0\n
 /** Jumps back as long as X is below A. */
 const backward = file('backward.txt', '7\n0 0 0 3\n135 0 0 0\n4 0 0 1\n7 0 0 0\n37 1 0 4\n5 0 0 4294967291\n6 0 0 1\n');
 
-for (const engine of ['interpreter', 'arm64-sim', 'auto']) {
+const scratch = file('scratch.txt', '2\n96 0 0 3\n22 0 0 0\n');
+const division = file('division.txt', '2\n52 0 0 0\n6 0 0 0\n');
+
+const ENGINES = ['interpreter', 'arm64-sim', 'auto'];
+const over = (path: string, ...options: string[]): string[] => ['filter', `@${path}`, '--pcap', capture, ...options];
+const interpreted = ['--engine', 'interpreter'];
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(
+    ENGINES.flatMap((engine) => [
+      [`ip ${engine}`, over(ip, '--engine', engine, '--json')],
+      [`long ${engine}`, over(long, '--engine', engine, '--json')],
+    ]),
+  ),
+  people: over(ip, ...interpreted),
+  refused: over(backward),
+  backward: over(backward, ...interpreted, '--backward', '--json'),
+  stopped: over(backward, ...interpreted, '--backward', '--fuel', '3', '--json'),
+  scratch: over(scratch, ...interpreted, '--json'),
+  noCapture: ['filter', `@${ip}`],
+  noFilter: ['filter', '--pcap', capture],
+  noText: over(capture),
+  captureIsText: ['filter', `@${ip}`, '--pcap', ip],
+  division: over(division),
+};
+const results = runAll(Object.values(COMMANDS));
+const ran = Object.fromEntries(Object.keys(COMMANDS).map((name, i) => [name, results[i]!]));
+
+for (const engine of ENGINES) {
   test(`filter on ${engine}`, () => {
-    const report = (path: string): unknown => {
-      const { status, stdout, stderr } = filter(`@${path}`, '--pcap', capture, '--engine', engine, '--json');
+    const report = (name: string): unknown => {
+      const { status, stdout, stderr } = ran[`${name} ${engine}`]!;
       assert.equal(status, 0, stderr);
       return JSON.parse(stdout);
     };
-    assert.deepEqual(report(ip), { packets: 5, matched: 2, matches: [0, 2] });
-    assert.deepEqual(report(long), { packets: 5, matched: 3, matches: [0, 1, 2] });
+    assert.deepEqual(report('ip'), { packets: 5, matched: 2, matches: [0, 2] });
+    assert.deepEqual(report('long'), { packets: 5, matched: 3, matches: [0, 1, 2] });
   });
 }
 
 test('filter for people: indexes, then the count', () => {
-  const { status, stdout } = filter(`@${ip}`, '--pcap', capture, '--engine', 'interpreter');
+  const { status, stdout } = ran['people']!;
   assert.equal(status, 0);
   assert.equal(stdout, '0\n2\n2 of 5 packets match (interpreter)\n');
 });
 
 test('backward jumps are refused, and run under fuel when asked for', () => {
-  const refused = filter(`@${backward}`, '--pcap', capture);
-  assert.equal(refused.status, 1);
-  assert.match(refused.stderr, /\[classic\/backward-jump\]/);
-  const { status, stdout } = filter(`@${backward}`, '--pcap', capture, '--engine', 'interpreter', '--backward', '--json');
-  assert.equal(status, 0);
-  assert.deepEqual(JSON.parse(stdout), { packets: 5, matched: 5, matches: [0, 1, 2, 3, 4] });
-  const stopped = filter(`@${backward}`, '--pcap', capture, '--engine', 'interpreter', '--backward', '--fuel', '3', '--json');
-  assert.equal(stopped.status, 1);
-  assert.match(stopped.stderr, /5 of 5 packets stopped the filter, first: .*fuel/);
-  assert.deepEqual(JSON.parse(stopped.stdout), { packets: 5, matched: 0, matches: [] });
+  const { refused, backward: allowed, stopped } = ran;
+  assert.equal(refused!.status, 1);
+  assert.match(refused!.stderr, /\[classic\/backward-jump\]/);
+  assert.equal(allowed!.status, 0);
+  assert.deepEqual(JSON.parse(allowed!.stdout), { packets: 5, matched: 5, matches: [0, 1, 2, 3, 4] });
+  assert.equal(stopped!.status, 1);
+  assert.match(stopped!.stderr, /5 of 5 packets stopped the filter, first: .*fuel/);
+  assert.deepEqual(JSON.parse(stopped!.stdout), { packets: 5, matched: 0, matches: [] });
 });
 
 test('a scratch word that was never written reads as 0, as in tcpdump', () => {
-  const path = file('scratch.txt', '2\n96 0 0 3\n22 0 0 0\n');
-  const { status, stdout } = filter(`@${path}`, '--pcap', capture, '--engine', 'interpreter', '--json');
+  const { status, stdout } = ran['scratch']!;
   assert.equal(status, 0);
   assert.deepEqual(JSON.parse(stdout), { packets: 5, matched: 0, matches: [] });
 });
 
 test('wrong input is refused', () => {
-  assert.equal(filter(`@${ip}`).status, 2, 'no capture');
-  assert.equal(filter('--pcap', capture).status, 2, 'no filter');
-  assert.match(filter(`@${capture}`, '--pcap', capture).stderr, /\[classic\/syntax\]/);
-  assert.match(filter(`@${ip}`, '--pcap', ip).stderr, /\[pcap\/not-a-capture\]/);
-  const division = file('division.txt', '2\n52 0 0 0\n6 0 0 0\n');
-  assert.match(filter(`@${division}`, '--pcap', capture).stderr, /\[classic\/division-by-zero\]/);
+  assert.equal(ran['noCapture']!.status, 2, 'no capture');
+  assert.equal(ran['noFilter']!.status, 2, 'no filter');
+  assert.match(ran['noText']!.stderr, /\[classic\/syntax\]/);
+  assert.match(ran['captureIsText']!.stderr, /\[pcap\/not-a-capture\]/);
+  assert.match(ran['division']!.stderr, /\[classic\/division-by-zero\]/);
 });

@@ -1,23 +1,14 @@
 // bpfjit help: every command and every option is there, and the examples work.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { COMMANDS, type CommandName } from '../../src/cli/commands.ts';
 import { commandHelp, overview } from '../../src/cli/help.ts';
-import type { Ran } from './batch.ts';
+import { type Ran, runAll } from './run-all.ts';
 
 const dist = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const names = Object.keys(COMMANDS) as CommandName[];
-
-function runAll(cases: readonly (readonly string[])[]): readonly Ran[] {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(dist, 'test/cli/batch.js')], {
-    ...{ input: JSON.stringify(cases), encoding: 'utf8', maxBuffer: 2 ** 26, cwd: dirname(dist) },
-  });
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout) as Ran[];
-}
 
 test('the overview has every command; the help of each has its options; no line is too long', async () => {
   for (const name of names) {

@@ -1,25 +1,19 @@
 // --maps as tables and as JSON, and what --maps-in takes: the state after one run is the state before the next.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { type Ran, runAll } from './run-all.ts';
 
-const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const folder = mkdtempSync(join(tmpdir(), 'bpfjit-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));
 
-function runAll(...cases: readonly (readonly string[])[]): { status: number; stdout: string; stderr: string }[] {
-  const input = JSON.stringify(cases.map((one) => ['run', join(root, 'test/corpus/typed.o'), '--program', 'entry', ...one]));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/test/cli/batch.js')], { input, encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout);
-}
+const runs = (...cases: readonly (readonly string[])[]): readonly Ran[] =>
+  runAll(cases.map((one) => ['run', 'test/corpus/typed.o', '--program', 'entry', ...one]));
 
 test('the state after a run is the state before the next', () => {
-  const [first] = runAll(['--maps', '--json']);
+  const [first] = runs(['--maps', '--json']);
   const output = JSON.parse(first!.stdout) as { maps: Record<string, { key: unknown; value: unknown }[]> };
   assert.deepEqual(output.maps['counts'], [{ key: 1, value: ['1'] }]);
   const all = join(folder, 'output.json');
@@ -29,7 +23,7 @@ test('the state after a run is the state before the next', () => {
   writeFileSync(changed, JSON.stringify({ ...output.maps, '.data': [label], counts: [{ key: 'OPEN', value: ['9007199254740993'] }] }));
   const beyond = join(folder, 'beyond.json');
   writeFileSync(beyond, '{"counts":[{"key":"CLOSED","value":["1"]}]}');
-  const [second, third, refused] = runAll(
+  const [second, third, refused] = runs(
     ['--maps-in', all, '--maps', '--json'],
     ['--maps-in', changed, '--maps', '--json'],
     ['--maps-in', beyond],
@@ -44,7 +38,7 @@ test('the state after a run is the state before the next', () => {
 });
 
 test('events in the type that is named', () => {
-  const [shown, json, wrong, noMap] = runAll(
+  const [shown, json, wrong, noMap] = runs(
     ['--event', 'events=event', '--json'],
     ['--event', 'events=struct event'],
     ['--event', 'events=evnt'],
@@ -58,7 +52,7 @@ test('events in the type that is named', () => {
 });
 
 test('tables have names of enumerators, addresses and ports as people write them', () => {
-  const [shown] = runAll(['--maps', '--cpus', '2']);
+  const [shown] = runs(['--maps', '--cpus', '2']);
   const lines = shown!.stdout.split('\n');
   assert.ok(lines.includes('map counts (percpu_array): 1 of 4 not zero'));
   const at = lines.indexOf('map counts (percpu_array): 1 of 4 not zero');

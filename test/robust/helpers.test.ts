@@ -36,7 +36,7 @@ function program(id: number, type: (typeof TYPES)[number]): Program {
 }
 
 const IDS = [...Object.keys(ALL_HELPERS).map(Number), ...ROUTINE_HELPERS.keys()].filter((id) => id !== 12).sort((a, b) => a - b);
-const ROUNDS = Number(process.env['ROUNDS'] ?? 12);
+const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 
 for (const under of ENGINES) {
   test(`${under.name}: helpers with anything`, () => {
