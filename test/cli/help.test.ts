@@ -1,13 +1,10 @@
 // bpfjit help: every command and every option is there, and the examples work.
 import assert from 'node:assert/strict';
-import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { COMMANDS, type CommandName } from '../../src/cli/commands.ts';
 import { commandHelp, overview } from '../../src/cli/help.ts';
 import { type Ran, runAll } from './run-all.ts';
 
-const dist = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const names = Object.keys(COMMANDS) as CommandName[];
 
 test('the overview has every command; the help of each has its options; no line is too long', async () => {
