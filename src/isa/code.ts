@@ -23,7 +23,7 @@ export const KIND = {
   loadAcquire: 8,
   /** store_release(size*)(dst + offset) = src, `size` in bytes. */
   storeRelease: 9,
-  /** R0 = packet[(op 1: src +) imm], big-endian, `size` in bytes; ends the program with R0 = 0 beyond the packet. [RFC9669 5.5] */
+  /** R0 = packet[(op 1: src +) imm], big-endian, `size` in bytes; beyond the packet the function returns 0. [RFC9669 5.5] */
   packetLoad: 10,
   /** dst = 64-bit immediate (hi:imm) as `op` PSEUDO says; two slots. `offset`: target slot for PSEUDO.func. */
   lddw: 11,
