@@ -20,6 +20,7 @@ export interface MapCodecs {
   readonly inner?: MapOptions;
 }
 
+// Any where nothing is known: then every map can stand where one is wanted.
 /**
  * A map of a loaded object. Keys and values are what the map's BTF types say: structs are objects, arrays lists, `char` arrays strings, other
  * byte arrays Uint8Arrays, integers of up to 32 bits numbers, wider ones bigints. Without types 1, 2 and 4 bytes are numbers, 8 bytes
@@ -27,7 +28,8 @@ export interface MapCodecs {
  * program arrays program names; of maps of maps maps. What does not fit is refused: `map/value` with the place in the value; what the
  * kernel would refuse is `map/refused`.
  */
-export class BpfMap<K = unknown, V = unknown> extends MapStore {
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export class BpfMap<K = any, V = any> extends MapStore {
   readonly #key: ValueCodec;
   readonly #value: ValueCodec;
 
@@ -97,15 +99,15 @@ export class BpfMap<K = unknown, V = unknown> extends MapStore {
   }
 
   /** @internal What `set` takes as a key, from its JSON. */
-  keyFromJson(json: unknown): Input<K> {
-    return this.#key.fromJson(json, `key of map ${this.name}`) as Input<K>;
+  keyFromJson(json: unknown): unknown {
+    return this.#key.fromJson(json, `key of map ${this.name}`);
   }
 
   /** @internal What `set` takes as a value, from its JSON; `key` is for messages. */
-  valueFromJson(key: unknown, json: unknown): Input<V> {
+  valueFromJson(key: unknown, json: unknown): unknown {
     const what = `${this.name}[${key === undefined ? '' : printKey(key)}]`;
     const one = (value: unknown): unknown => this.#value.fromJson(value, what);
-    return (this.layout.cpuStride > 0 && Array.isArray(json) ? json.map(one) : one(json)) as Input<V>;
+    return this.layout.cpuStride > 0 && Array.isArray(json) ? json.map(one) : one(json);
   }
 
   /** The value, a copy; of a per-CPU map, an array of each CPU's. Undefined: there is none. */
@@ -133,7 +135,9 @@ export class BpfMap<K = unknown, V = unknown> extends MapStore {
   /** `set` for each pair: of a Map, of `entries()`, of an object, in which names stand for numbers where keys are numbers. */
   setAll(entries: Iterable<readonly [Input<K>, Input<V>]> | Readonly<Record<string, Input<V>>>): this {
     const pairs =
-      Symbol.iterator in entries ? entries : Object.entries(entries).map(([name, value]) => [this.keyFromJson(name), value] as const);
+      Symbol.iterator in entries
+        ? entries
+        : Object.entries(entries).map(([name, value]) => [this.keyFromJson(name) as Input<K>, value] as const);
     for (const [key, value] of pairs) this.set(key, value);
     return this;
   }

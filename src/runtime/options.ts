@@ -12,7 +12,7 @@ import type { KernelInput, RecordedCall } from './kernel-state.ts';
 import type { BpfMap } from './maps.ts';
 import type { Route, Socket } from './network.ts';
 import type { Tunnel } from './tunnels.ts';
-import type { AnyObject, AnyProgram, ContextInput, ContextOutput, Input, ObjectTypes, ProgramTypes } from './types.ts';
+import type { AnyObject, AnyProgram, ContextInput, ContextOutput, Input, ObjectTypes, ProgramTypes, VerdictOf } from './types.ts';
 
 /** Slots that a run may take unless it is told otherwise: about a second of native code. */
 export const DEFAULT_FUEL: number = 2 ** 30;
@@ -110,7 +110,7 @@ export interface BatchOptions<P extends ProgramTypes = AnyProgram> extends Omit<
 export interface RunResult<P extends ProgramTypes = AnyProgram> {
   readonly r0: bigint;
   /** What R0 means for this type of program; undefined where it has no name. */
-  readonly verdict: P['verdict'];
+  readonly verdict: VerdictOf<P['verdict']>;
   /** The packet as the program left it; undefined where there was none. */
   readonly packet: Uint8Array | undefined;
   /** Metadata in front of the packet. */

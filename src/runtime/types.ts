@@ -18,9 +18,10 @@ export interface ObjectTypes {
 
 /** Nothing is known of the object: maps take and give anything. */
 export interface AnyObject extends ObjectTypes {
-  readonly maps: Readonly<Record<string, MapTypes>>;
+  // biome-ignore lint/suspicious/noExplicitAny: as with programs, below
+  readonly maps: Readonly<Record<string, { readonly key: any; readonly value: any }>>;
   readonly variables: Record<string, unknown>;
-  readonly programs: Readonly<Record<string, ProgramTypes>>;
+  readonly programs: Readonly<Record<string, AnyProgram>>;
   readonly constants: Readonly<Record<string, number | bigint>>;
   readonly types: Readonly<Record<string, unknown>>;
 }
@@ -44,10 +45,19 @@ export interface ProgramTypes {
 /** What a program gives as its context. */
 export type ReadContext = Readonly<Record<string, number | bigint | readonly (number | bigint)[]>> | Uint8Array | undefined;
 
+// Any: then every program can stand where one is wanted of which nothing is known.
 /** A program of which nothing is known. */
 export interface AnyProgram extends ProgramTypes {
-  readonly ctx: unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  readonly type: any;
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  readonly ctx: any;
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  readonly verdict: any;
 }
+
+/** What `run` gives as the verdict. */
+export type VerdictOf<Verdict> = 0 extends 1 & Verdict ? string | undefined : Verdict;
 
 /** What `run` takes as the context. */
 export type ContextInput<Ctx> = unknown extends Ctx
@@ -57,7 +67,11 @@ export type ContextInput<Ctx> = unknown extends Ctx
     : { readonly [Field in keyof Ctx]?: Ctx[Field] extends readonly unknown[] ? readonly (number | bigint)[] : number | bigint };
 
 /** What `run` gives as the context. */
-export type ContextOutput<Ctx> = unknown extends Ctx ? ReadContext : Ctx extends Uint8Array ? Uint8Array | undefined : Ctx;
+export type ContextOutput<Ctx> = unknown extends Ctx
+  ? ReadContext
+  : Ctx extends Uint8Array
+    ? Uint8Array | undefined
+    : { readonly [Field in keyof Ctx]: Ctx[Field] };
 
 export type MapsOf<T extends ObjectTypes> = {
   readonly [Name in keyof T['maps']]: T['maps'][Name] extends { readonly key: infer K; readonly value: infer V } ? BpfMap<K, V> : BpfMap;

@@ -5,7 +5,17 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { be16, be32, type Input, type LoadBytesOptions, type LoadedObject, loadBytes } from '../../src/index.ts';
+import {
+  type BpfMap,
+  be16,
+  be32,
+  type Input,
+  type LoadBytesOptions,
+  type LoadedObject,
+  type LoadedProgram,
+  loadBytes,
+  printMaps,
+} from '../../src/index.ts';
 import { load } from '../../src/object/load.ts';
 import { printDeclarations } from '../../src/runtime/declarations.ts';
 import type { BpfError } from '../../src/util/error.ts';
@@ -98,6 +108,16 @@ test('records that do not fit are no values', () => {
   assert.throws(() => object.decode('flwo' as 'flow', bytes), /has no type flwo; did you mean flow\? there are /);
   assert.throws(() => open({ events: { events: 'evnt' as 'event' } }), /has no type evnt; did you mean event\?/);
   assert.throws(() => open({ events: { event: 'event' } as object }), /no map event; did you mean events\?/);
+});
+
+test('objects, programs and maps of known types stand where any will do', () => {
+  using object = open();
+  const any: LoadedObject = object;
+  const program: LoadedProgram = object.programs.entry;
+  const map: BpfMap = object.maps.flows;
+  const verdict: string | undefined = any.programs['entry']!.run({ ctx: { rx_queue_index: 1 } }).verdict;
+  assert.deepEqual([program.name, map.name, verdict], ['entry', 'flows', 'XDP_DROP']);
+  assert.match(printMaps(object), /map flows \(hash\): 1 of 16/);
 });
 
 test('contents of every type go through JSON', () => {

@@ -36,7 +36,7 @@ test('what is declared is what is there', async () => {
   const decoded: count = object.decode('count', bytes);
   assert.deepEqual(decoded, { packets: 1n, bytes: 0n });
   // Where nothing needs to be known, any object will do.
-  const any: LoadedObject = object as LoadedObject;
+  const any: LoadedObject = object;
   assert.equal(any.name, path);
 });
 
