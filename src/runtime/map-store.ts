@@ -199,26 +199,30 @@ export class MapStore {
     this.#regions.push(this.home.regions.add(options));
   }
 
+  /** Memory that only routines use; snapshots take it along. */
   #area(what: string, bytes: number): number {
-    const pointer = this.home.window.allocate(bytes);
+    const pointer = this.#memory(what, bytes);
     this.#areas.push({ pointer, bytes });
+    return pointer;
+  }
+
+  #memory(what: string, bytes: number): number {
+    const pointer = this.home.window.allocate(bytes);
     this.#addRegion({ name: `the ${what} of map ${this.name}`, start: pointer, end: pointer + bytes, privileged: true });
     return pointer;
   }
 
   /** Words that do not change. */
   #table(words: Uint32Array<ArrayBuffer>): number {
-    const pointer = this.home.window.allocate(words.byteLength);
+    const pointer = this.#memory('fields', words.byteLength);
     this.home.window.write(pointer, new Uint8Array(words.buffer));
-    this.#addRegion({ name: `the fields of map ${this.name}`, start: pointer, end: pointer + words.byteLength, privileged: true });
     return pointer;
   }
 
   #makeRing(bytes: number): Ring {
     const { window, regions } = this.home;
-    const numbers = this.#area('numbers', this.maxEntries / 2);
+    const numbers = this.#memory('numbers', this.maxEntries / 2);
     const ring = new Ring(window, this.pointer, this.storage, this.maxEntries, numbers);
-    this.#areas.pop();
     this.#setField('lengths', numbers);
     window.setU32(this.storage, this.pointer);
     this.#regions.push(
