@@ -1,13 +1,13 @@
 // How fast maps are, ours and the running kernel's, through the same programs: `node dist/bench/maps.js [ROUNDS] [NAME-PART]...`. Each
 // program does one thing a thousand times; nanoseconds for one, less the loop around it. Interleaved rounds; without bpf(2) there is no
 // column of the kernel.
-import '../src/runtime/engines.ts';
+import '../src/runtime/engines/engines.ts';
 import { parse } from '../src/asm/parse.ts';
 import type { RunState } from '../src/interpreter/machine.ts';
 import { nativeHost } from '../src/node.ts';
 import { createProgram, type MapShape } from '../src/program/program.ts';
-import type { EngineName } from '../src/runtime/engine-names.ts';
-import { LoadedObject } from '../src/runtime/object.ts';
+import type { EngineName } from '../src/runtime/engines/engine-names.ts';
+import { LoadedObject } from '../src/runtime/object/object.ts';
 import { MAP_TYPE, type MapTypeName } from '../src/spec/map-types.ts';
 import { mapTypeRow } from '../src/spec/maps.ts';
 import { PLACE } from '../src/window/window.ts';

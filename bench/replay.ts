@@ -13,9 +13,9 @@ import { nativeHost } from '../src/node.ts';
 import { ipv6Bytes } from '../src/packet/address.ts';
 import { PacketBlock } from '../src/pcap/block.ts';
 import { captureHeader, captureRecord } from '../src/pcap/write.ts';
-import type { BatchItem } from '../src/runtime/batch-outcome.ts';
-import { loadBytes, loadProgram } from '../src/runtime/load.ts';
-import type { LoadedObject } from '../src/runtime/object.ts';
+import type { BatchItem } from '../src/runtime/engines/batch-outcome.ts';
+import { loadBytes, loadProgram } from '../src/runtime/object/load.ts';
+import type { LoadedObject } from '../src/runtime/object/object.ts';
 import { corpus } from '../test/support/corpora.ts';
 
 const ROUNDS = 5;

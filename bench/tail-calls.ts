@@ -4,8 +4,8 @@
 import { parse } from '../src/asm/parse.ts';
 import { nativeHost } from '../src/node.ts';
 import { createProgram, type MapShape } from '../src/program/program.ts';
-import { batchPlan, DESCRIPTORS, TEMPLATE } from '../src/runtime/batch-layout.ts';
-import { LoadedObject } from '../src/runtime/object.ts';
+import { batchPlan, DESCRIPTORS, TEMPLATE } from '../src/runtime/engines/batch-layout.ts';
+import { LoadedObject } from '../src/runtime/object/object.ts';
 import { contextOf } from '../src/spec/contexts.ts';
 import { PLACE } from '../src/window/window.ts';
 import { type Kernel, MAP_TYPE, openKernel, PROG_TYPE } from '../test/support/kernel-bpf.ts';

@@ -1,7 +1,7 @@
 // Generated programs and objects on every engine: what came of them, and whether it is the same.
 import { createProgram, type Program } from '../src/program/program.ts';
-import { LoadedObject } from '../src/runtime/object.ts';
-import type { LoadOptions } from '../src/runtime/options.ts';
+import { LoadedObject } from '../src/runtime/object/object.ts';
+import type { LoadOptions } from '../src/runtime/object/options.ts';
 import { ENGINES, type Outcome, type TestEngine } from '../test/support/engines.ts';
 import {
   batchTextOf,

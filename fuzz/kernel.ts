@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { KIND, PSEUDO } from '../src/isa/code.ts';
 import type { Program } from '../src/program/program.ts';
-import type { LoadedObject } from '../src/runtime/object.ts';
+import type { LoadedObject } from '../src/runtime/object/object.ts';
 import { MAP_TYPE } from '../src/spec/map-types.ts';
 import { toHex } from '../src/util/bytes.ts';
 import { type Kernel, openKernel, PROG_TYPE } from '../test/support/kernel-bpf.ts';

@@ -1,6 +1,6 @@
 // Draws objects: a few programs that share maps, tail calls between them, callbacks, and packets to run them over.
 import { createProgram } from '../src/program/program.ts';
-import type { ObjectInput } from '../src/runtime/object-input.ts';
+import type { ObjectInput } from '../src/runtime/object/object-input.ts';
 import { MAP_TYPE } from '../src/spec/map-types.ts';
 import { MAP_FLAG } from '../src/spec/maps.ts';
 import { assemble } from './assemble.ts';

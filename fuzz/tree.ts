@@ -1,5 +1,5 @@
 // Generated programs as trees: statements that can be dropped one by one, so that a failing program can be made small.
-import type { ContextValues } from '../src/runtime/packet.ts';
+import type { ContextValues } from '../src/runtime/helpers/packet.ts';
 
 export type Width = 32 | 64;
 export type Bytes = 1 | 2 | 4 | 8;

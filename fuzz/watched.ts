@@ -1,8 +1,8 @@
 // Damaged objects under trace and coverage: what is told of them is told, whatever they are.
 import { parseLcov, printLcov, summaryOf } from '../src/lcov/lcov.ts';
-import { Coverage } from '../src/runtime/coverage.ts';
-import { loadBytes } from '../src/runtime/load.ts';
-import { Tracer } from '../src/runtime/trace.ts';
+import { Coverage } from '../src/runtime/diagnostics/coverage.ts';
+import { Tracer } from '../src/runtime/diagnostics/trace.ts';
+import { loadBytes } from '../src/runtime/object/load.ts';
 import { BpfStopped } from '../src/util/stopped.ts';
 
 /** Of the lcov kind. */

@@ -96,38 +96,38 @@ export { ethernetFrame, LINKTYPE } from './pcap/link.ts';
 export type { CapturedPacket } from './pcap/read.ts';
 export type { CaptureFormat } from './pcap/scan.ts';
 export { encodeCapture, type PacketToWrite, type WriteOptions } from './pcap/write.ts';
-export type { BatchItem, BatchResult } from './runtime/batch-outcome.ts';
-export type { CompiledProgram } from './runtime/compiled.ts';
-export type { Json, JsonContents, JsonEntry } from './runtime/contents.ts';
-export { Coverage, type SourceNames } from './runtime/coverage.ts';
-export { type DeclarationOptions, printDeclarations } from './runtime/declarations.ts';
-export type { MapDifference, ObjectDifference } from './runtime/difference.ts';
-export type { Engine } from './runtime/engine.ts';
-export { ENGINE_NAMES, type EngineName } from './runtime/engines.ts';
-export type { ProgramEvent } from './runtime/events.ts';
-export type { Clock, EmbedderHelper, Redirect } from './runtime/home.ts';
-export { interpreter } from './runtime/interpreter-engine.ts';
-export type { KconfigValue } from './runtime/kconfig.ts';
-export type { KernelInput, RecordedCall, Task } from './runtime/kernel-state.ts';
-export type { KsymValue } from './runtime/ksyms.ts';
-export { type LoadBytesOptions, loadBytes, loadCollection, loadProgram } from './runtime/load.ts';
-export type { LoadedProgram } from './runtime/loaded-program.ts';
-export type { BpfMap, UpdateMode } from './runtime/maps.ts';
-export type { Route, Socket, SocketEnd } from './runtime/network.ts';
-export type { LoadedObject } from './runtime/object.ts';
-export type { ObjectSnapshot } from './runtime/object-state.ts';
+export { Coverage, type SourceNames } from './runtime/diagnostics/coverage.ts';
+export { type TraceOptions, Tracer } from './runtime/diagnostics/trace.ts';
+export type { BatchItem, BatchResult } from './runtime/engines/batch-outcome.ts';
+export type { CompiledProgram } from './runtime/engines/compiled.ts';
+export type { Engine } from './runtime/engines/engine.ts';
+export { ENGINE_NAMES, type EngineName } from './runtime/engines/engines.ts';
+export { interpreter } from './runtime/engines/interpreter-engine.ts';
+export { stopFlagOf } from './runtime/engines/stop-flag.ts';
+export type { KernelInput, RecordedCall, Task } from './runtime/helpers/kernel-state.ts';
+export type { Route, Socket, SocketEnd } from './runtime/helpers/network.ts';
+export type { ContextValues } from './runtime/helpers/packet.ts';
+export type { Tunnel } from './runtime/helpers/tunnels.ts';
+export type { BpfMap, UpdateMode } from './runtime/maps/maps.ts';
+export type { Json, JsonContents, JsonEntry } from './runtime/object/contents.ts';
+export { type DeclarationOptions, printDeclarations } from './runtime/object/declarations.ts';
+export type { MapDifference, ObjectDifference } from './runtime/object/difference.ts';
+export type { ProgramEvent } from './runtime/object/events.ts';
+export type { Clock, EmbedderHelper, Redirect } from './runtime/object/home.ts';
+export type { KconfigValue } from './runtime/object/kconfig.ts';
+export type { KsymValue } from './runtime/object/ksyms.ts';
+export { type LoadBytesOptions, loadBytes, loadCollection, loadProgram } from './runtime/object/load.ts';
+export type { LoadedProgram } from './runtime/object/loaded-program.ts';
+export type { LoadedObject } from './runtime/object/object.ts';
+export type { ObjectSnapshot } from './runtime/object/object-state.ts';
 export {
   type BatchOptions,
   DEFAULT_FUEL,
   type LoadOptions,
   type RunOptions,
   type RunResult,
-} from './runtime/options.ts';
-export type { ContextValues } from './runtime/packet.ts';
-export { stopFlagOf } from './runtime/stop-flag.ts';
-export { printDifference, printMap, printMaps } from './runtime/tables.ts';
-export { type TraceOptions, Tracer } from './runtime/trace.ts';
-export type { Tunnel } from './runtime/tunnels.ts';
+} from './runtime/object/options.ts';
+export { printDifference, printMap, printMaps } from './runtime/object/tables.ts';
 export type {
   AnyObject,
   AnyProgram,
@@ -140,6 +140,6 @@ export type {
   PerCpu,
   ProgramName,
   ProgramTypes,
-} from './runtime/types.ts';
+} from './runtime/object/types.ts';
 export { BpfError, type ErrorCode, type Position, printPosition } from './util/error.ts';
 export { BpfStopped, type FaultAccess, type StopCause, type StopFrame } from './util/stopped.ts';

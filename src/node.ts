@@ -7,11 +7,11 @@ import { openHost } from './host/host.ts';
 import { type Capture, readCapture as readAnywhere } from './pcap/capture.ts';
 import type { CapturedPacket } from './pcap/read.ts';
 import type { PacketToWrite, WriteOptions } from './pcap/write.ts';
-import type { Coverage } from './runtime/coverage.ts';
-import type { Host } from './runtime/host.ts';
-import { type LoadBytesOptions, loadBytes } from './runtime/load.ts';
-import type { LoadedObject } from './runtime/object.ts';
-import type { AnyObject, ObjectTypes } from './runtime/types.ts';
+import type { Coverage } from './runtime/diagnostics/coverage.ts';
+import type { Host } from './runtime/engines/host.ts';
+import { type LoadBytesOptions, loadBytes } from './runtime/object/load.ts';
+import type { LoadedObject } from './runtime/object/object.ts';
+import type { AnyObject, ObjectTypes } from './runtime/object/types.ts';
 import { BpfError } from './util/error.ts';
 
 export { writeCoverage } from './files/coverage.ts';

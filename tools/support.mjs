@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FAMILIES, helperFamily } from '../dist/src/runtime/all-helpers.js';
+import { FAMILIES, helperFamily } from '../dist/src/runtime/helpers/all-helpers.js';
 import { checkedContext, contextRefusal } from '../dist/src/spec/context-access.js';
 import { contextOf } from '../dist/src/spec/contexts.js';
 import { HELPERS } from '../dist/src/spec/helpers.js';

@@ -2,12 +2,12 @@
 import { openCapture } from '../files/captures.ts';
 import { PacketBlock } from '../pcap/block.ts';
 import { toEthernet } from '../pcap/link.ts';
-import type { BatchItem } from '../runtime/batch-outcome.ts';
-import { toJson } from '../runtime/contents.ts';
-import type { ProgramEvent } from '../runtime/events.ts';
-import type { Redirect } from '../runtime/home.ts';
-import type { LoadedProgram } from '../runtime/loaded-program.ts';
-import type { BatchOptions } from '../runtime/options.ts';
+import type { BatchItem } from '../runtime/engines/batch-outcome.ts';
+import { toJson } from '../runtime/object/contents.ts';
+import type { ProgramEvent } from '../runtime/object/events.ts';
+import type { Redirect } from '../runtime/object/home.ts';
+import type { LoadedProgram } from '../runtime/object/loaded-program.ts';
+import type { BatchOptions } from '../runtime/object/options.ts';
 import type { BpfStopped } from '../util/stopped.ts';
 import { Progress } from './progress.ts';
 

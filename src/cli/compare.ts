@@ -1,10 +1,10 @@
 // bpfjit compare: two programs over the same packets: where verdict, packet, redirect, events or maps differ.
 import { differenceText as fieldDifference } from '../packet/difference.ts';
 import { explain } from '../packet/explain.ts';
-import { type Json, toJson } from '../runtime/contents.ts';
-import { differenceBetween, type ObjectDifference } from '../runtime/difference.ts';
-import type { LoadedObject } from '../runtime/object.ts';
-import { printDifference } from '../runtime/tables.ts';
+import { type Json, toJson } from '../runtime/object/contents.ts';
+import { differenceBetween, type ObjectDifference } from '../runtime/object/difference.ts';
+import type { LoadedObject } from '../runtime/object/object.ts';
+import { printDifference } from '../runtime/object/tables.ts';
 import { toHex } from '../util/bytes.ts';
 import { type CompareOutcome, type Differing, type Outcome, PacketComparison } from './compare-packets.ts';
 import { openEngines } from './engines.ts';

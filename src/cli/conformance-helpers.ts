@@ -1,5 +1,5 @@
 // The helpers that programs of bpf_conformance call, as the suite's plugins offer them.
-import type { HostCall } from '../runtime/host.ts';
+import type { HostCall } from '../runtime/engines/host.ts';
 
 /** By id: 5 must give its first argument back (call_unwind_fail goes on only then). */
 export const CONFORMANCE_HELPERS: Readonly<Record<number, HostCall>> = {

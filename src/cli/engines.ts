@@ -1,6 +1,6 @@
 // Engine names of the command line: what each means on this host, and why one is missing.
-import { ENGINE_NAMES, type EngineName } from '../runtime/engine-names.ts';
-import type { Host } from '../runtime/host.ts';
+import { ENGINE_NAMES, type EngineName } from '../runtime/engines/engine-names.ts';
+import type { Host } from '../runtime/engines/host.ts';
 import { BpfError } from '../util/error.ts';
 import { UsageError } from './usage.ts';
 
@@ -14,7 +14,7 @@ export async function openEngines(name: string): Promise<Engines> {
   if (!(ENGINE_NAMES as readonly string[]).includes(name)) throw new UsageError(`--engine takes ${ENGINE_NAMES.join(', ')}, got "${name}"`);
   const engine = name as EngineName;
   if (engine === 'interpreter') return { name: engine, host: undefined };
-  await import('../runtime/engines.ts');
+  await import('../runtime/engines/engines.ts');
   if (engine === 'arm64-sim') return { name: engine, host: undefined };
   const { nativeHost } = await import('../node.ts');
   const native = await nativeHost();

@@ -1,9 +1,9 @@
 // bpfjit filter: a classic filter, as tcpdump -ddd prints it, over the packets of a capture.
 import { parseClassic } from '../classic/decode.ts';
 import { openCapture } from '../files/captures.ts';
-import { classicProgram, Skb } from '../runtime/classic.ts';
-import { engineByName } from '../runtime/engines.ts';
-import { RawMachine } from '../runtime/raw.ts';
+import { engineByName } from '../runtime/engines/engines.ts';
+import { classicProgram, Skb } from '../runtime/object/classic.ts';
+import { RawMachine } from '../runtime/object/raw.ts';
 import { BpfStopped } from '../util/stopped.ts';
 import { openEngines } from './engines.ts';
 import { readInput, text } from './files.ts';

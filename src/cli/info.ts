@@ -66,7 +66,7 @@ export async function info(argv: readonly string[]): Promise<number> {
 /** Programs that cannot be loaded here, and why. */
 async function refusedPrograms(collection: CollectionSpec): Promise<ReadonlyMap<string, BpfError>> {
   if (!collection.littleEndian || collection.programs.length === 0) return new Map();
-  const { loadCollection } = await import('../runtime/load.ts');
+  const { loadCollection } = await import('../runtime/object/load.ts');
   const found = new Map<string, BpfError>();
   try {
     const object = loadCollection(collection);

@@ -1,7 +1,7 @@
 // What a program is given by options: variables, maps, a packet, a context.
-import type { JsonContents } from '../runtime/contents.ts';
-import type { LoadBytesOptions } from '../runtime/load.ts';
-import type { LoadedObject } from '../runtime/object.ts';
+import type { JsonContents } from '../runtime/object/contents.ts';
+import type { LoadBytesOptions } from '../runtime/object/load.ts';
+import type { LoadedObject } from '../runtime/object/object.ts';
 import { PROGRAM_TYPES } from '../spec/programs.ts';
 import { tryParseHex } from '../util/bytes.ts';
 import { BpfError } from '../util/error.ts';

@@ -1,9 +1,9 @@
 // FILE of `run` as a live object, and the program that was meant.
 import { findProgram } from '../object/link.ts';
 import { load as loadSpec } from '../object/load.ts';
-import { type LoadBytesOptions, loadCollection, loadProgram } from '../runtime/load.ts';
-import type { LoadedProgram } from '../runtime/loaded-program.ts';
-import type { LoadedObject } from '../runtime/object.ts';
+import { type LoadBytesOptions, loadCollection, loadProgram } from '../runtime/object/load.ts';
+import type { LoadedProgram } from '../runtime/object/loaded-program.ts';
+import type { LoadedObject } from '../runtime/object/object.ts';
 import { kindOf, readInput } from './files.ts';
 import { checkName, singleProgram } from './source.ts';
 

@@ -1,5 +1,5 @@
 // Options that several commands have, each with what help says of it.
-import { ENGINE_NAMES } from '../runtime/engine-names.ts';
+import { ENGINE_NAMES } from '../runtime/engines/engine-names.ts';
 
 export interface StringOption {
   readonly type: 'string';

@@ -1,7 +1,7 @@
 // What the command line says about a packet: what it was, what the program made of it, and which fields that changed.
 import { difference, differenceText, type PacketDifference } from '../packet/difference.ts';
 import { explain, fieldText } from '../packet/explain.ts';
-import type { Json } from '../runtime/contents.ts';
+import type { Json } from '../runtime/object/contents.ts';
 import { seesLinkLayer } from '../spec/contexts.ts';
 import { hexDump } from './values.ts';
 

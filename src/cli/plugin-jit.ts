@@ -6,7 +6,7 @@ import { compile } from '../jit/compile.ts';
 import type { CompileOptions, Target } from '../jit/target.ts';
 import type { SymbolRef } from '../jit/unit.ts';
 import type { Program } from '../program/program.ts';
-import type { CodeRoom, Host } from '../runtime/host.ts';
+import type { CodeRoom, Host } from '../runtime/engines/host.ts';
 import { assert, BpfError } from '../util/error.ts';
 import { FRAME_BYTES, PLACE, Window } from '../window/window.ts';
 import { CONFORMANCE_FUEL, CONFORMANCE_HELPERS } from './conformance-helpers.ts';
@@ -26,7 +26,7 @@ export async function openPluginHost(engine: string): Promise<Host | undefined> 
     return openHost();
   }
   if (engine !== 'arm64-sim' && engine !== 'arm64') return undefined;
-  const { simulatedHost } = await import('../runtime/simulated-host.ts');
+  const { simulatedHost } = await import('../runtime/engines/simulated-host.ts');
   return simulatedHost();
 }
 

@@ -1,10 +1,10 @@
 // bpfjit run: a program over nothing, one packet or a capture.
 
-import { type Json, toJson } from '../runtime/contents.ts';
-import type { LoadedProgram } from '../runtime/loaded-program.ts';
-import type { LoadedObject } from '../runtime/object.ts';
-import type { RunResult } from '../runtime/options.ts';
-import { printMaps, toText } from '../runtime/tables.ts';
+import { type Json, toJson } from '../runtime/object/contents.ts';
+import type { LoadedProgram } from '../runtime/object/loaded-program.ts';
+import type { LoadedObject } from '../runtime/object/object.ts';
+import type { RunResult } from '../runtime/object/options.ts';
+import { printMaps, toText } from '../runtime/object/tables.ts';
 import { toHex } from '../util/bytes.ts';
 import { BpfStopped } from '../util/stopped.ts';
 import { type Engines, openEngines } from './engines.ts';

@@ -1,5 +1,5 @@
 // bpfjit types: TypeScript declarations of what an object's maps, variables and programs hold.
-import { printDeclarations } from '../runtime/declarations.ts';
+import { printDeclarations } from '../runtime/object/declarations.ts';
 import { BpfError } from '../util/error.ts';
 import { writeOutput } from './files.ts';
 import { openSource } from './source.ts';

@@ -1,9 +1,9 @@
 // What `run` can watch: every instruction (--trace), and which lines are run (--coverage). Both need the interpreter.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { TraceHook } from '../interpreter/machine.ts';
-import type { Coverage } from '../runtime/coverage.ts';
-import type { LoadedObject } from '../runtime/object.ts';
-import type { Tracer } from '../runtime/trace.ts';
+import type { Coverage } from '../runtime/diagnostics/coverage.ts';
+import type { Tracer } from '../runtime/diagnostics/trace.ts';
+import type { LoadedObject } from '../runtime/object/object.ts';
 import type { FlagOption, StringOption } from './options.ts';
 import { count, UsageError } from './usage.ts';
 
@@ -102,8 +102,8 @@ export async function openTrace(values: Watched, object: LoadedObject): Promise<
   const path = values['trace-out'];
   if (values.trace !== true && path === undefined) return undefined;
   const [{ DEFAULT_TRACE_LIMIT, Tracer }, { plainName }, { findSource, shownPath }] = await Promise.all([
-    import('../runtime/trace.ts'),
-    import('../runtime/coverage.ts'),
+    import('../runtime/diagnostics/trace.ts'),
+    import('../runtime/diagnostics/coverage.ts'),
     import('../files/sources.ts'),
   ]);
   const limit = values['trace-limit'] === undefined ? DEFAULT_TRACE_LIMIT : count('trace-limit', values['trace-limit'], 1);
@@ -121,7 +121,7 @@ export interface CoverageOutput {
 export async function openCoverage({ coverage: path }: Watched): Promise<CoverageOutput | undefined> {
   if (path === undefined) return undefined;
   const [{ Coverage }, { existingCounts, writeCoverage }] = await Promise.all([
-    import('../runtime/coverage.ts'),
+    import('../runtime/diagnostics/coverage.ts'),
     import('../files/coverage.ts'),
   ]);
   // Before a long run, not after it.

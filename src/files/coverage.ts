@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers';
 import { threadId } from 'node:worker_threads';
 import { type Lcov, mergeLcov, parseLcov, printLcov } from '../lcov/lcov.ts';
-import { Coverage, plainName } from '../runtime/coverage.ts';
+import { Coverage, plainName } from '../runtime/diagnostics/coverage.ts';
 import { findSource } from './sources.ts';
 
 /** A folder: each process that loads objects while it is set leaves a file of its own there, as NODE_V8_COVERAGE does. */

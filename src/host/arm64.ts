@@ -9,7 +9,7 @@ import { TAIL_FRAME_RESUME } from '../jit/arm64/abi.ts';
 import { enc } from '../jit/arm64/encode.ts';
 import { siteEncoder } from '../jit/arm64/labels.ts';
 import { cond } from '../jit/arm64/registers.ts';
-import type { BatchLayout, LibraryPrototype, Span } from '../runtime/host.ts';
+import type { BatchLayout, LibraryPrototype, Span } from '../runtime/engines/host.ts';
 import { assert } from '../util/error.ts';
 import { Arm64Code, type Label } from './arm64-code.ts';
 import {

@@ -1,7 +1,7 @@
 // A program that can be called: its entry thunks, its settings, and what it leaves behind. One thunk for each depth of nesting,
 // since a thunk has its activation baked in.
 import { ACTIVATION, STOP } from '../jit/activation.ts';
-import type { Executable, ExecutableOptions, RunPlaces, Span, StopState } from '../runtime/host.ts';
+import type { Executable, ExecutableOptions, RunPlaces, Span, StopState } from '../runtime/engines/host.ts';
 import { assert, BpfError } from '../util/error.ts';
 import { FLOOR } from '../window/window.ts';
 import type { Room } from './code-space.ts';

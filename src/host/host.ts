@@ -14,7 +14,7 @@ import {
   type LibraryPrototype,
   ProgramReturn,
   type WindowMemory,
-} from '../runtime/host.ts';
+} from '../runtime/engines/host.ts';
 import { assert, BpfError } from '../util/error.ts';
 import { BpfStopped } from '../util/stopped.ts';
 import { BIAS, type Memory } from '../window/window.ts';

@@ -1,6 +1,6 @@
 // What the thunks of both machines have in common: the host's own fields of the activation block, and the shape of an emitter.
 // Thunks are small position-dependent pieces of code, made for one address, with all other addresses baked in.
-import type { BatchLayout, LibraryPrototype, RunPlaces } from '../runtime/host.ts';
+import type { BatchLayout, LibraryPrototype, RunPlaces } from '../runtime/engines/host.ts';
 
 /**
  * A chunk is one activation: the block at its low end, on x86-64 the native stack from its high end down. Aligned to its size, so

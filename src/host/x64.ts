@@ -8,7 +8,7 @@ import { ACTIVATION, STOP } from '../jit/activation.ts';
 import { CC } from '../jit/x64/forms.ts';
 import { siteEncoder } from '../jit/x64/labels.ts';
 import { REG } from '../jit/x64/registers.ts';
-import type { BatchCopy, BatchLayout, LibraryPrototype, Span } from '../runtime/host.ts';
+import type { BatchCopy, BatchLayout, LibraryPrototype, Span } from '../runtime/engines/host.ts';
 import { assert } from '../util/error.ts';
 import {
   CHUNK_BYTES,

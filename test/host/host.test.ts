@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { CodeSpace, Extents, mapCodeMemory } from '../../src/host/code-space.ts';
 import { type Native, PROT, readMappings } from '../../src/host/native.ts';
 import { STOP } from '../../src/jit/activation.ts';
-import type { ExecutableOptions } from '../../src/runtime/host.ts';
+import type { ExecutableOptions } from '../../src/runtime/engines/host.ts';
 import { BpfError } from '../../src/util/error.ts';
 import {
   type Bench,

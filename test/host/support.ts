@@ -10,7 +10,7 @@ import { cond } from '../../src/jit/arm64/registers.ts';
 import { enc as x64 } from '../../src/jit/x64/encode.ts';
 import { CC } from '../../src/jit/x64/forms.ts';
 import { indexed, REG } from '../../src/jit/x64/registers.ts';
-import type { CodeRoom, Executable, ExecutableOptions, Host, HostWindow, RunPlaces } from '../../src/runtime/host.ts';
+import type { CodeRoom, Executable, ExecutableOptions, Host, HostWindow, RunPlaces } from '../../src/runtime/engines/host.ts';
 import { BpfError } from '../../src/util/error.ts';
 import { PLACE, Window } from '../../src/window/window.ts';
 

@@ -1,11 +1,11 @@
 // Loads through the kernel's pointers: what leads nowhere gives 0, on every engine; everything else is as it was.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import '../../src/runtime/engines.ts';
+import '../../src/runtime/engines/engines.ts';
 import { parse } from '../../src/asm/parse.ts';
 import { guardKernelLoads } from '../../src/program/kernel-loads.ts';
 import { createProgram, type Program } from '../../src/program/program.ts';
-import { LoadedObject } from '../../src/runtime/object.ts';
+import { LoadedObject } from '../../src/runtime/object/object.ts';
 
 const DATA = { name: 'data', type: 2, keySize: 4, valueSize: 16, maxEntries: 1, flags: 0 };
 

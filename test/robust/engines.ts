@@ -3,12 +3,12 @@
 import type { Area, Simulator } from '../../src/jit/arm64/simulate.ts';
 import { findTarget } from '../../src/jit/targets.ts';
 import { nativeHost } from '../../src/node.ts';
-import type { Engine } from '../../src/runtime/engine.ts';
-import { engineByName } from '../../src/runtime/engines.ts';
-import type { Host } from '../../src/runtime/host.ts';
-import { interpreter } from '../../src/runtime/interpreter-engine.ts';
-import { jitEngine } from '../../src/runtime/jit-engine.ts';
-import { simulatedHost } from '../../src/runtime/simulated-host.ts';
+import type { Engine } from '../../src/runtime/engines/engine.ts';
+import { engineByName } from '../../src/runtime/engines/engines.ts';
+import type { Host } from '../../src/runtime/engines/host.ts';
+import { interpreter } from '../../src/runtime/engines/interpreter-engine.ts';
+import { jitEngine } from '../../src/runtime/engines/jit-engine.ts';
+import { simulatedHost } from '../../src/runtime/engines/simulated-host.ts';
 
 export interface RobustEngine {
   readonly name: string;

@@ -2,10 +2,10 @@
 // What is wrong about that (another exception, a hang, a giant allocation, engines that differ) is thrown with its description.
 import type { TraceHook } from '../../src/interpreter/machine.ts';
 import { KIND } from '../../src/isa/code.ts';
-import { loadBytes } from '../../src/runtime/load.ts';
-import type { LoadedProgram } from '../../src/runtime/loaded-program.ts';
-import type { LoadedObject } from '../../src/runtime/object.ts';
-import type { RunOptions } from '../../src/runtime/options.ts';
+import { loadBytes } from '../../src/runtime/object/load.ts';
+import type { LoadedProgram } from '../../src/runtime/object/loaded-program.ts';
+import type { LoadedObject } from '../../src/runtime/object/object.ts';
+import type { RunOptions } from '../../src/runtime/object/options.ts';
 import { toHex } from '../../src/util/bytes.ts';
 import { BpfError, printPosition } from '../../src/util/error.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';

@@ -12,11 +12,11 @@ import { readPackets } from '../../src/pcap/read.ts';
 import { computeFacts } from '../../src/program/facts.ts';
 import { createProgram } from '../../src/program/program.ts';
 import { readsUnwritten } from '../../src/program/stack-use.ts';
-import type { EngineName } from '../../src/runtime/engines.ts';
-import type { ProgramEvent } from '../../src/runtime/events.ts';
-import { loadBytes, loadProgram } from '../../src/runtime/load.ts';
-import { LoadedObject } from '../../src/runtime/object.ts';
-import type { BatchOptions, RunResult } from '../../src/runtime/options.ts';
+import type { EngineName } from '../../src/runtime/engines/engines.ts';
+import type { ProgramEvent } from '../../src/runtime/object/events.ts';
+import { loadBytes, loadProgram } from '../../src/runtime/object/load.ts';
+import { LoadedObject } from '../../src/runtime/object/object.ts';
+import type { BatchOptions, RunResult } from '../../src/runtime/object/options.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { corpus, SKIP } from '../support/corpora.ts';
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { nativeHost } from '../../src/node.ts';
-import { loadBytes } from '../../src/runtime/load.ts';
+import { loadBytes } from '../../src/runtime/object/load.ts';
 import { corpus, SKIP } from '../support/corpora.ts';
 
 const GOLDEN = 0x9e3779b97f4a7c15n;

@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { namedMembers, type Shape, shapeOf } from '../../src/btf/shape.ts';
 import type { Btf, BtfMember, BtfType } from '../../src/btf/types.ts';
 import { sizeOf } from '../../src/btf/types.ts';
-import { btfCodec, decodeShape, encodeShape } from '../../src/runtime/btf-values.ts';
-import type { ValueCodec } from '../../src/runtime/values.ts';
+import { btfCodec, decodeShape, encodeShape } from '../../src/runtime/maps/btf-values.ts';
+import type { ValueCodec } from '../../src/runtime/maps/values.ts';
 import type { BpfError } from '../../src/util/error.ts';
 import { StringTable } from '../../src/util/strings.ts';
 

@@ -1,12 +1,12 @@
 // Functions that helpers call, on every engine: they share the run's fuel, limits and stack, and stop where the interpreter stops.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import '../../src/runtime/engines.ts';
+import '../../src/runtime/engines/engines.ts';
 import { parse } from '../../src/asm/parse.ts';
 import { nativeHost } from '../../src/node.ts';
 import { createProgram } from '../../src/program/program.ts';
-import { LoadedObject } from '../../src/runtime/object.ts';
-import type { LoadOptions, RunOptions } from '../../src/runtime/options.ts';
+import { LoadedObject } from '../../src/runtime/object/object.ts';
+import type { LoadOptions, RunOptions } from '../../src/runtime/object/options.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { PLACE } from '../../src/window/window.ts';
 

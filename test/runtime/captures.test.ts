@@ -5,9 +5,9 @@ import { parse } from '../../src/asm/parse.ts';
 import { type Capture, nativeHost, readCapture } from '../../src/node.ts';
 import { ethernetFrame, LINKTYPE } from '../../src/pcap/link.ts';
 import { encodeCapture, type PacketToWrite } from '../../src/pcap/write.ts';
-import type { EngineName } from '../../src/runtime/engines.ts';
-import { loadProgram } from '../../src/runtime/load.ts';
-import type { LoadedObject } from '../../src/runtime/object.ts';
+import type { EngineName } from '../../src/runtime/engines/engines.ts';
+import { loadProgram } from '../../src/runtime/object/load.ts';
+import type { LoadedObject } from '../../src/runtime/object/object.ts';
 import { BpfError } from '../../src/util/error.ts';
 import { NgFile } from './../pcap/pcapng.ts';
 

@@ -6,11 +6,11 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import type { RecordShape, Shape } from '../../src/btf/shape.ts';
-import { type LoadBytesOptions, loadBytes } from '../../src/runtime/load.ts';
-import { BpfMap } from '../../src/runtime/maps.ts';
-import type { LoadedObject } from '../../src/runtime/object.ts';
-import { printDifference, printMap, printMaps } from '../../src/runtime/tables.ts';
-import { plainCodec, type ValueCodec } from '../../src/runtime/values.ts';
+import { BpfMap } from '../../src/runtime/maps/maps.ts';
+import { plainCodec, type ValueCodec } from '../../src/runtime/maps/values.ts';
+import { type LoadBytesOptions, loadBytes } from '../../src/runtime/object/load.ts';
+import type { LoadedObject } from '../../src/runtime/object/object.ts';
+import { printDifference, printMap, printMaps } from '../../src/runtime/object/tables.ts';
 import type { BpfError } from '../../src/util/error.ts';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));

@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import '../../src/runtime/engines.ts';
-import { Coverage, plainName } from '../../src/runtime/coverage.ts';
-import { loadBytes } from '../../src/runtime/load.ts';
-import type { LoadedObject } from '../../src/runtime/object.ts';
+import '../../src/runtime/engines/engines.ts';
+import { Coverage, plainName } from '../../src/runtime/diagnostics/coverage.ts';
+import { loadBytes } from '../../src/runtime/object/load.ts';
+import type { LoadedObject } from '../../src/runtime/object/object.ts';
 import { BpfError } from '../../src/util/error.ts';
 import { loadText } from './support.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Btf, BtfType } from '../../src/btf/types.ts';
 import type { CollectionSpec, MapSpec } from '../../src/object/spec.ts';
-import { printDeclarations } from '../../src/runtime/declarations.ts';
+import { printDeclarations } from '../../src/runtime/object/declarations.ts';
 import { StringTable } from '../../src/util/strings.ts';
 
 const int = (name: string, size: number): BtfType => ({

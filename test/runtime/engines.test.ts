@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createProgram, type MapShape } from '../../src/program/program.ts';
-import '../../src/runtime/engines.ts';
-import { LoadedObject } from '../../src/runtime/object.ts';
-import type { LoadOptions } from '../../src/runtime/options.ts';
+import '../../src/runtime/engines/engines.ts';
+import { LoadedObject } from '../../src/runtime/object/object.ts';
+import type { LoadOptions } from '../../src/runtime/object/options.ts';
 import { tryParseHex } from '../../src/util/bytes.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 

@@ -1,12 +1,12 @@
 // What only a kernel has, given by the caller: configuration values, symbols, kernel functions.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import '../../src/runtime/engines.ts';
+import '../../src/runtime/engines/engines.ts';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { load } from '../../src/object/load.ts';
-import { type LoadBytesOptions, loadCollection } from '../../src/runtime/load.ts';
+import { type LoadBytesOptions, loadCollection } from '../../src/runtime/object/load.ts';
 import { loadObject } from '../object/support.ts';
 import { corpus } from '../support/corpora.ts';
 

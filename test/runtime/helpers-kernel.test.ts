@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from '../../src/asm/parse.ts';
 import { createProgram } from '../../src/program/program.ts';
-import { LoadedObject } from '../../src/runtime/object.ts';
-import type { RunOptions, RunResult } from '../../src/runtime/options.ts';
+import { LoadedObject } from '../../src/runtime/object/object.ts';
+import type { RunOptions, RunResult } from '../../src/runtime/object/options.ts';
 import { everywhere, loadText, run, signed } from './support.ts';
 
 const DATA = { name: 'data', type: 2, keySize: 4, valueSize: 32, maxEntries: 1, flags: 0 };

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from '../../src/asm/parse.ts';
 import { createProgram, type MapShape } from '../../src/program/program.ts';
-import { fold, partialSum, replaced } from '../../src/runtime/checksum.ts';
-import { formatText } from '../../src/runtime/format.ts';
-import '../../src/runtime/engines.ts';
-import { LoadedObject } from '../../src/runtime/object.ts';
-import type { LoadOptions } from '../../src/runtime/options.ts';
+import { fold, partialSum, replaced } from '../../src/runtime/helpers/checksum.ts';
+import { formatText } from '../../src/runtime/helpers/format.ts';
+import '../../src/runtime/engines/engines.ts';
+import { LoadedObject } from '../../src/runtime/object/object.ts';
+import type { LoadOptions } from '../../src/runtime/object/options.ts';
 import { PLACE, Window } from '../../src/window/window.ts';
 
 const ENGINES = ['interpreter', 'arm64-sim'] as const;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { parse } from '../../src/asm/parse.ts';
 import type { Btf } from '../../src/btf/types.ts';
 import { createProgram } from '../../src/program/program.ts';
-import { LoadedObject } from '../../src/runtime/object.ts';
+import { LoadedObject } from '../../src/runtime/object/object.ts';
 import { everywhere, run, signed } from './support.ts';
 
 /** Type 1: struct node { u64 key; struct bpf_rb_node links; }. */

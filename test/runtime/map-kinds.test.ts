@@ -2,9 +2,9 @@
 // are from the kernel's documentation and sources, named beside them.
 import assert from 'node:assert/strict';
 import type { MapShape } from '../../src/program/program.ts';
-import type { Socket } from '../../src/runtime/network.ts';
-import type { LoadedObject } from '../../src/runtime/object.ts';
-import type { LoadOptions } from '../../src/runtime/options.ts';
+import type { Socket } from '../../src/runtime/helpers/network.ts';
+import type { LoadedObject } from '../../src/runtime/object/object.ts';
+import type { LoadOptions } from '../../src/runtime/object/options.ts';
 import { helperByName } from '../../src/spec/helpers.ts';
 import { MAP_TYPE, type MapTypeName } from '../../src/spec/map-types.ts';
 import { everywhere, ipv4Frame, loadText, run, signed } from './support.ts';

@@ -1,9 +1,9 @@
 // Maps through the routines, against a JavaScript Map as the model, and the kernel's error numbers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DESCRIPTOR } from '../../src/runtime/descriptor.ts';
-import { BpfMap, type MapHome } from '../../src/runtime/maps.ts';
-import { Routines } from '../../src/runtime/routines.ts';
+import { DESCRIPTOR } from '../../src/runtime/maps/descriptor.ts';
+import { BpfMap, type MapHome } from '../../src/runtime/maps/maps.ts';
+import { Routines } from '../../src/runtime/maps/routines.ts';
 import type { BpfError } from '../../src/util/error.ts';
 import { Regions } from '../../src/window/regions.ts';
 import { PLACE, Window } from '../../src/window/window.ts';

@@ -1,8 +1,8 @@
 // Routes, sockets, SYN cookies, tunnels, flow keys: from the embedder's tables, empty ones otherwise. [uapi bpf.h, net/core/filter.c]
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAddress, startsWith } from '../../src/runtime/addresses.ts';
-import type { LoadOptions } from '../../src/runtime/options.ts';
+import { parseAddress, startsWith } from '../../src/runtime/helpers/addresses.ts';
+import type { LoadOptions } from '../../src/runtime/object/options.ts';
 import { everywhere, ipv4Frame, loadText, run, signed } from './support.ts';
 
 const TUPLE = { name: 'data', type: 2, keySize: 4, valueSize: 64, maxEntries: 1, flags: 0 };

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type LoadBytesOptions, loadBytes } from '../../src/runtime/load.ts';
-import '../../src/runtime/engines.ts';
-import type { LoadedObject } from '../../src/runtime/object.ts';
+import { type LoadBytesOptions, loadBytes } from '../../src/runtime/object/load.ts';
+import '../../src/runtime/engines/engines.ts';
+import type { LoadedObject } from '../../src/runtime/object/object.ts';
 import type { BpfError } from '../../src/util/error.ts';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));

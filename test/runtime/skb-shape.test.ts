@@ -1,7 +1,7 @@
 // Helpers that change a socket buffer's shape, against what net/core/filter.c of Linux does: bpf_skb_adjust_room, bpf_skb_change_proto,
 // bpf_skb_change_tail, bpf_skb_change_head.
 import assert from 'node:assert/strict';
-import type { LoadOptions } from '../../src/runtime/options.ts';
+import type { LoadOptions } from '../../src/runtime/object/options.ts';
 import { everywhere, ipv4Frame, loadText, run, signed } from './support.ts';
 
 function call(options: LoadOptions, id: number, args: readonly (number | bigint)[]) {

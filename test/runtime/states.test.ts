@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { parse } from '../../src/asm/parse.ts';
 import type { Btf } from '../../src/btf/types.ts';
 import { createProgram } from '../../src/program/program.ts';
-import { LoadedObject } from '../../src/runtime/object.ts';
+import { LoadedObject } from '../../src/runtime/object/object.ts';
 import { everywhere, loadText, run, signed } from './support.ts';
 
 const TIMERS = { name: 'timers', type: 2, keySize: 4, valueSize: 24, maxEntries: 1, flags: 0 };

@@ -1,9 +1,9 @@
 // What stops say of registers: machine code names those that it surely has, with the values of the interpreter.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import '../../src/runtime/engines.ts';
+import '../../src/runtime/engines/engines.ts';
 import { nativeHost } from '../../src/node.ts';
-import type { LoadOptions } from '../../src/runtime/options.ts';
+import type { LoadOptions } from '../../src/runtime/object/options.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { loadText } from './support.ts';
 

@@ -1,8 +1,8 @@
 // What docs/support.md says of helpers and kernel functions is said of the right ones.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ALL_KFUNCS, hasHelper } from '../../src/runtime/all-helpers.ts';
-import { RECORDED } from '../../src/runtime/helpers-kernel.ts';
+import { ALL_KFUNCS, hasHelper } from '../../src/runtime/helpers/all-helpers.ts';
+import { RECORDED } from '../../src/runtime/helpers/helpers-kernel.ts';
 import { HELPERS, helperById, helperByName } from '../../src/spec/helpers.ts';
 import { PROGRAM_TYPES } from '../../src/spec/programs.ts';
 import { HELPER_NOTES, HELPER_REASONS, KFUNC_NOTES, PROGRAM_NOTES } from '../../src/spec/support.ts';

@@ -1,10 +1,10 @@
 // Programs from text, on the engines that run anywhere.
 import { test } from 'node:test';
-import '../../src/runtime/engines.ts';
+import '../../src/runtime/engines/engines.ts';
 import { parse } from '../../src/asm/parse.ts';
 import { createProgram, type MapShape } from '../../src/program/program.ts';
-import { LoadedObject } from '../../src/runtime/object.ts';
-import type { LoadOptions, RunOptions, RunResult } from '../../src/runtime/options.ts';
+import { LoadedObject } from '../../src/runtime/object/object.ts';
+import type { LoadOptions, RunOptions, RunResult } from '../../src/runtime/object/options.ts';
 
 export const ENGINES = ['interpreter', 'arm64-sim'] as const;
 

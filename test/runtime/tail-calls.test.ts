@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { parse } from '../../src/asm/parse.ts';
 import { nativeHost } from '../../src/node.ts';
 import { createProgram, type Program } from '../../src/program/program.ts';
-import { engineByName } from '../../src/runtime/engines.ts';
-import { BpfMap } from '../../src/runtime/maps.ts';
-import { RawMachine, type RawProgram } from '../../src/runtime/raw.ts';
+import { engineByName } from '../../src/runtime/engines/engines.ts';
+import { BpfMap } from '../../src/runtime/maps/maps.ts';
+import { RawMachine, type RawProgram } from '../../src/runtime/object/raw.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { PLACE } from '../../src/window/window.ts';
 

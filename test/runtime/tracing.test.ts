@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { loadBytes } from '../../src/runtime/load.ts';
-import type { LoadedObject } from '../../src/runtime/object.ts';
-import type { LoadOptions } from '../../src/runtime/options.ts';
+import { loadBytes } from '../../src/runtime/object/load.ts';
+import type { LoadedObject } from '../../src/runtime/object/object.ts';
+import type { LoadOptions } from '../../src/runtime/object/options.ts';
 import { corpus } from '../support/corpora.ts';
 import { everywhere, loadText, run } from './support.ts';
 

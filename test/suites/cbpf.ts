@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { ClassicInstruction } from '../../src/classic/decode.ts';
 import { readPackets } from '../../src/pcap/read.ts';
-import { classicProgram, Skb } from '../../src/runtime/classic.ts';
-import { RawMachine } from '../../src/runtime/raw.ts';
+import { classicProgram, Skb } from '../../src/runtime/object/classic.ts';
+import { RawMachine } from '../../src/runtime/object/raw.ts';
 import { BpfError } from '../../src/util/error.ts';
 import { type Report, runSuite, suiteArguments } from './report.ts';
 

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { load } from '../../src/object/load.ts';
-import { printDeclarations } from '../../src/runtime/declarations.ts';
+import { printDeclarations } from '../../src/runtime/object/declarations.ts';
 import { BpfError } from '../../src/util/error.ts';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));

@@ -4,13 +4,13 @@
 // it says so and exits with 0. On CPU 0, as eviction depends on the CPU.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import '../../src/runtime/engines.ts';
+import '../../src/runtime/engines/engines.ts';
 import { parse } from '../../src/asm/parse.ts';
 import { nativeHost } from '../../src/node.ts';
 import { createProgram, type MapShape, type Program } from '../../src/program/program.ts';
-import type { EngineName } from '../../src/runtime/engine-names.ts';
-import type { BpfMap } from '../../src/runtime/maps.ts';
-import { LoadedObject } from '../../src/runtime/object.ts';
+import type { EngineName } from '../../src/runtime/engines/engine-names.ts';
+import type { BpfMap } from '../../src/runtime/maps/maps.ts';
+import { LoadedObject } from '../../src/runtime/object/object.ts';
 import { MAP_TYPE, type MapTypeName } from '../../src/spec/map-types.ts';
 import { mapTypeName, mapTypeRow } from '../../src/spec/maps.ts';
 import { BpfError } from '../../src/util/error.ts';

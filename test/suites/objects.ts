@@ -4,9 +4,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import '../../src/runtime/engines.ts';
+import '../../src/runtime/engines/engines.ts';
 import { isElf } from '../../src/elf/read.ts';
-import { loadBytes } from '../../src/runtime/load.ts';
+import { loadBytes } from '../../src/runtime/object/load.ts';
 import { BpfError, printPosition } from '../../src/util/error.ts';
 import { corpus } from '../support/corpora.ts';
 

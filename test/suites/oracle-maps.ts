@@ -1,6 +1,6 @@
 // Contents of maps as the kernel oracle has them: filling them before the first packet, reading and comparing them after the last.
-import type { BpfMap } from '../../src/runtime/maps.ts';
-import type { LoadedObject } from '../../src/runtime/object.ts';
+import type { BpfMap } from '../../src/runtime/maps/maps.ts';
+import type { LoadedObject } from '../../src/runtime/object/object.ts';
 import { tryParseHex } from '../../src/util/bytes.ts';
 
 export interface MapAfter {

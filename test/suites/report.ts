@@ -1,9 +1,9 @@
 // What the suites' commands have in common: arguments, engines, counts.
 import { parseArgs } from 'node:util';
 import { openEngines } from '../../src/cli/engines.ts';
-import type { Engine } from '../../src/runtime/engine.ts';
-import { type EngineName, engineByName } from '../../src/runtime/engines.ts';
-import type { Host } from '../../src/runtime/host.ts';
+import type { Engine } from '../../src/runtime/engines/engine.ts';
+import { type EngineName, engineByName } from '../../src/runtime/engines/engines.ts';
+import type { Host } from '../../src/runtime/engines/host.ts';
 import { BpfError } from '../../src/util/error.ts';
 import { corpus } from '../support/corpora.ts';
 

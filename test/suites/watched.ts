@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { takeWatched } from '../../fuzz/watched.ts';
-import '../../src/runtime/engines.ts';
+import '../../src/runtime/engines/engines.ts';
 import { BpfError } from '../../src/util/error.ts';
 import { corpus } from '../support/corpora.ts';
 

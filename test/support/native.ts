@@ -8,7 +8,7 @@ import { type Image, slotAt } from '../../src/jit/image.ts';
 import type { CompileOptions, Target } from '../../src/jit/target.ts';
 import { findTarget, TARGET_NAMES } from '../../src/jit/targets.ts';
 import type { Program } from '../../src/program/program.ts';
-import type { CodeRoom, CodeTable, Executable, Host, HostWindow } from '../../src/runtime/host.ts';
+import type { CodeRoom, CodeTable, Executable, Host, HostWindow } from '../../src/runtime/engines/host.ts';
 import { BpfError } from '../../src/util/error.ts';
 import { FRAME_BYTES, MAX_FRAMES, PLACE, Window } from '../../src/window/window.ts';
 import type { Outcome, TestEngine } from './engines.ts';

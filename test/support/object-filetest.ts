@@ -14,8 +14,8 @@
 import type { DataFile, Section } from '../../src/asm/data-file.ts';
 import { parse } from '../../src/asm/parse.ts';
 import { createProgram, type MapShape, type Program } from '../../src/program/program.ts';
-import { LoadedObject } from '../../src/runtime/object.ts';
-import type { MapInput } from '../../src/runtime/object-input.ts';
+import { LoadedObject } from '../../src/runtime/object/object.ts';
+import type { MapInput } from '../../src/runtime/object/object-input.ts';
 import { MAP_TYPE, type MapTypeName } from '../../src/spec/map-types.ts';
 import { tryParseHex } from '../../src/util/bytes.ts';
 import { mapBytes, mapText, OBJECT_ENGINES, type ObjectEngine, type ObjectRun, runObject, textOf } from './object-engines.ts';

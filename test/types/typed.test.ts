@@ -17,7 +17,7 @@ import {
   printMaps,
 } from '../../src/index.ts';
 import { load } from '../../src/object/load.ts';
-import { printDeclarations } from '../../src/runtime/declarations.ts';
+import { printDeclarations } from '../../src/runtime/object/declarations.ts';
 import type { BpfError } from '../../src/util/error.ts';
 import type { endpoint, event, flow, flow_key, Typed } from './typed.ts';
 

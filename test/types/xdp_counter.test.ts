@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type LoadedObject, load, loadBytes } from '../../src/node.ts';
 import { load as loadSpec } from '../../src/object/load.ts';
-import { printDeclarations } from '../../src/runtime/declarations.ts';
+import { printDeclarations } from '../../src/runtime/object/declarations.ts';
 import type { BpfError } from '../../src/util/error.ts';
 import type { count, XdpCounter } from './xdp_counter.ts';
 

@@ -1,4 +1,4 @@
-/* What routines know of a map: the descriptor that a program's map pointer points at. src/runtime/descriptor.ts has the same layout.
+/* What routines know of a map: the descriptor that a program's map pointer points at. src/runtime/maps/descriptor.ts has the same layout.
  * A routine validates and copies everything that comes from the program before its first change, so that a program stopped by a bad
  * pointer leaves the map whole. Routines use no stack: a spill would be a mistake (tools/build-routines.mjs refuses it). */
 #pragma once

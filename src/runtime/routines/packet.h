@@ -1,5 +1,5 @@
 /* XDP packets that change their ends: the helpers that do it, and what a loop over packets does before each run. What is known of the
- * packet is in the globals; src/runtime/packet.ts has the same layout. */
+ * packet is in the globals; src/runtime/helpers/packet.ts has the same layout. */
 #pragma once
 #include "map.h"
 
@@ -76,7 +76,7 @@ ROUTINE u64 xdp_adjust_tail(__attribute__((unused)) u64 context, u64 delta)
 	return 0;
 }
 
-/* A descriptor of the loop, src/runtime/batch-layout.ts. */
+/* A descriptor of the loop, src/runtime/engines/batch-layout.ts. */
 struct descriptor {
 	u32 data;
 	u32 end;
