@@ -7,24 +7,25 @@ import type { Plan } from './plan.ts';
 
 const FRAME_POINTER = 10;
 const CALLEE_SAVED = 0x3c0;
-const HELPER_LOOKUP = 1;
 const MAX_BLOCKS = 64;
 
 /**
  * The registers of a program that stopped before `slot`, of what machine registers held; undefined: it is not live, or not certain. Slot
  * -1: nobody knows where.
- * `called`: the stop is that of a call made there, for which all were written.
+ * `inlined`: calls that are written in place (`findInlined`), and so write nothing. `called`: the stop is that of a call made there, for
+ * which all were written.
  */
 export function certainRegisters(
   program: Program,
   facts: Facts,
   plan: Plan,
+  inlined: Uint8Array,
   slot: number,
   called: boolean,
   found: readonly bigint[],
 ): (bigint | undefined)[] {
   if (slot < 0) return found.map(() => undefined);
-  const certain = certainAt(program, facts, plan, slot, called) & ~keptElsewhere(program, facts, slot);
+  const certain = certainAt(program, facts, plan, inlined, slot, called) & ~keptElsewhere(program, facts, inlined, slot);
   const walker = new Walker(program, facts.entry);
   const block = facts.flow.blockOf[slot]!;
   walker.enter(block);
@@ -37,34 +38,34 @@ export function certainRegisters(
   });
 }
 
+function isCall(kind: number): boolean {
+  return kind === KIND.callHelper || kind === KIND.callKfunc || kind === KIND.callLocal || kind === KIND.callx;
+}
+
 /** What may lie elsewhere: R10 of functions that do not look at their frame, R6 to R9 of those that call nothing. */
-function keptElsewhere({ code, subprograms, subprogramOf, checksDepth }: Program, facts: Facts, slot: number): number {
+function keptElsewhere({ code, subprograms, subprogramOf, checksDepth }: Program, facts: Facts, inlined: Uint8Array, slot: number): number {
   const index = subprogramOf[slot]!;
   if (index === 0 && !facts.entryIsCalled) return 0;
   const frame = facts.usesFrame[index] === 1 || checksDepth ? 0 : 1 << FRAME_POINTER;
   const { start, end } = subprograms[index]!;
   for (let at = start; at < end; at++) {
-    const kind = code.kind[at];
-    // Lookups may be written in place.
-    const calls = kind === KIND.callLocal || kind === KIND.callKfunc || kind === KIND.callx || kind === KIND.callHelper;
-    if (calls && !(kind === KIND.callHelper && code.imm[at] === HELPER_LOOKUP)) return frame;
+    if (isCall(code.kind[at]!) && inlined[at] === 0) return frame;
   }
   return frame | CALLEE_SAVED;
 }
 
 /** Mask of registers: live before `slot`, and written. */
-function certainAt({ code }: Program, facts: Facts, plan: Plan, slot: number, called: boolean): number {
+function certainAt({ code }: Program, facts: Facts, plan: Plan, inlined: Uint8Array, slot: number, called: boolean): number {
   const live = facts.liveIn[slot]! | (1 << FRAME_POINTER);
   // Tail calls pay fuel, for which everything is written.
-  if (called || code.kind[slot] === KIND.callHelper) return live;
+  if (called || (code.kind[slot] === KIND.callHelper && inlined[slot] === 0)) return live;
   const { starts, blockOf } = facts.flow;
   let uncertain = 0;
   let block = blockOf[slot]!;
   let end = slot;
   for (let left = MAX_BLOCKS; left > 0; left--) {
     for (let at = end - 1; at >= starts[block]!; at--) {
-      const kind = code.kind[at];
-      if (kind === KIND.callHelper || kind === KIND.callKfunc || kind === KIND.callLocal || kind === KIND.callx) return live & ~uncertain;
+      if (isCall(code.kind[at]!) && inlined[at] === 0) return live & ~uncertain;
       uncertain |= definedBy(code, at);
     }
     const before = continuedBy(plan, block);

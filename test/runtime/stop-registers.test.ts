@@ -7,13 +7,15 @@ import type { LoadOptions } from '../../src/runtime/object/options.ts';
 import { BpfStopped } from '../../src/util/stopped.ts';
 import { loadText } from './support.ts';
 
+const ARRAY = { name: 'array', type: 2, keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 };
+
 const { host } = await nativeHost();
 /** Slow where arm64 is emulated itself, and of no use where it is not. */
 const SIMULATOR = process.arch === 'arm64' ? [] : (['arm64-sim'] as const);
 const ENGINES = [...SIMULATOR, ...(host === undefined ? [] : [host.target])] as const;
 
 function registersOf(text: string, engine: LoadOptions['engine'] & string, fuel: number): readonly (bigint | undefined)[] {
-  using object = loadText('xdp', text, { engine, host, fuel, helpers: { 200: () => assert.fail('no') } });
+  using object = loadText('xdp', text, { engine, host, fuel, helpers: { 200: () => assert.fail('no') } }, { maps: [ARRAY] });
   try {
     object.programs['main']!.run();
   } catch (error) {
@@ -29,6 +31,7 @@ const PROGRAMS: Readonly<Record<string, readonly [text: string, fuel: number, kn
   'fuel in a function': ['r6 = 3\nagain:\nr1 = 7\ncall inner\nr6 += 1\ngoto again\ninner:\nr8 = r1\nr8 += 1\nr0 = r8\nexit\n', 100, [1]],
   'a fault in the middle of a block': ['r6 = 5\nr7 = 9\nif r1 == 0 goto out\nr6 += 1\nr2 = 8\nr0 = *(u64 *)(r2 + 0)\nr0 += r6\nr0 += r7\nout:\nexit\n', 100, [10]],
   'a fault behind a call': ['r6 = 5\nr7 = 0\ncall 5\nr6 += r0\nr0 = *(u64 *)(r7 + 0)\nr0 += r6\nexit\n', 100, [7, 10]],
+  'a fault behind a lookup in place': ['r6 = 5\nr7 = 9\n*(u32 *)(r10 - 4) = 3\nr2 = r10\nr2 += -4\nr1 = map[array]\ncall 1\nr8 = r0\nr0 = *(u64 *)(r8 + 0)\nr0 += r6\nr0 += r7\nexit\n', 100, [10]],
   'a tail call without fuel': ['r2 = 0\nr3 = 5\nr6 = r1\nr6 += 4\ncall 12\nr0 = r6\nexit\n', 100, [1, 2, 3, 6, 10]],
 }; // biome-ignore format: a table
 

@@ -7,12 +7,13 @@ import { addressFromNumber } from '../../jit/address.ts';
 import { certainRegisters } from '../../jit/certain.ts';
 import { compile } from '../../jit/compile.ts';
 import { type Image, slotAt } from '../../jit/image.ts';
+import { findInlined } from '../../jit/inline.ts';
 import { HELPER_LOOP } from '../../jit/loop.ts';
 import { type Plan, planFlow } from '../../jit/plan.ts';
 import { HELPER_TAIL_CALL, TAIL_STACK_LOWEST } from '../../jit/tail-call.ts';
 import type { CompileOptions, Target } from '../../jit/target.ts';
 import type { SymbolRef } from '../../jit/unit.ts';
-import { computeFacts, type Facts } from '../../program/facts.ts';
+import { computeFacts, type Facts, Walker } from '../../program/facts.ts';
 import { functionAt, sourceAt } from '../../program/lines.ts';
 import { FRAME_POINTER_WRITE, type Program } from '../../program/program.ts';
 import { assert } from '../../util/error.ts';
@@ -74,6 +75,8 @@ interface StopPlace {
 /** A program's image and what runs it. */
 interface Prepared {
   readonly program: Program;
+  /** That it was compiled with. */
+  readonly options: CompileOptions;
   readonly image: Image;
   readonly base: number;
   readonly room: CodeRoom;
@@ -81,7 +84,7 @@ interface Prepared {
   /** Of functions that helpers or timers have called. */
   readonly functions: (Executable | undefined)[];
   /** For what stops say of registers. */
-  analysis: { readonly facts: Facts; readonly plan: Plan } | undefined;
+  analysis: { readonly facts: Facts; readonly plan: Plan; readonly inlined: Uint8Array } | undefined;
   /** By their layouts, as text. */
   readonly batches: Map<string, Executable>;
 }
@@ -268,7 +271,7 @@ class JitObject implements EngineObject {
       places: PLACES,
       nested: (depth) => this.#nestedPlaces(depth),
     });
-    const prepared: Prepared = { program, image, base, room, executable, functions: [], analysis: undefined, batches: new Map() };
+    const prepared: Prepared = { program, options, image, base, room, executable, functions: [], analysis: undefined, batches: new Map() };
     this.#prepared.set(program, prepared);
     let at = this.#placed.findIndex((other) => other.base > base);
     if (at < 0) at = this.#placed.length;
@@ -453,13 +456,15 @@ class JitObject implements EngineObject {
     const { program } = owner;
     if (owner.analysis === undefined) {
       const facts = computeFacts(program);
-      owner.analysis = { facts, plan: planFlow(program, facts, true) };
+      const plan = planFlow(program, facts, true);
+      const inlined = findInlined(program, facts, plan, new Walker(program, facts.entry), owner.options, new Map());
+      owner.analysis = { facts, plan, inlined };
     }
-    const { facts, plan } = owner.analysis;
+    const { facts, plan, inlined } = owner.analysis;
     const called = known < 0 && (reason !== STOP.fault || thrown !== undefined);
     // The frame that there is no room for is not R10's.
     const found = reason === STOP.stack ? registers.map((value, r) => (r === 10 ? value + BigInt(FRAME_BYTES) : value)) : registers;
-    return certainRegisters(program, facts, plan, slot, called, found);
+    return certainRegisters(program, facts, plan, inlined, slot, called, found);
   }
 
   /** The program and slot whose code was stopped, or called the routine that was. */
