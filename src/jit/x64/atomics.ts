@@ -56,11 +56,17 @@ export function emitAtomicLoop(
   // The operand must outlive the loop's rax.
   const borrowed = indexOf(mem) === rbx ? r13 : rbx;
   const operand = isRax ? borrowed : value;
+  const load = sf === 1 ? enc['mov r64, m64'] : enc['mov r32, m32'];
   if (isRax) {
+    // The first access, which may fault: registers are still what the program has in them.
+    load(asm, scratch, mem, disp);
     enc['push r64'](asm, borrowed);
     move(asm, borrowed, rax);
-  } else if (keepsRax) enc['push r64'](asm, rax);
-  (sf === 1 ? enc['mov r64, m64'] : enc['mov r32, m32'])(asm, rax, mem, disp);
+    move(asm, rax, scratch);
+  } else {
+    if (keepsRax) enc['push r64'](asm, rax);
+    load(asm, rax, mem, disp);
+  }
   const again = asm.newLabel();
   asm.bind(again);
   move(asm, scratch, rax);
