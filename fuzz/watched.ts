@@ -29,7 +29,10 @@ export function takeWatched(bytes: Uint8Array, packet: Uint8Array, limit = 8): n
         tracer.end(true);
         if (!(error instanceof BpfStopped)) throw error;
         if (error.frames[0]?.slot !== error.slot) throw new Error(`frames of another stop: ${error.message}`);
-        if (error.source === undefined && program.program.lines.length > 0) throw new Error(`a stop without its line: ${error.message}`);
+        // What stands in for a refused program has no lines; its caller has.
+        const own = error.frames.find((frame) => frame.program === program.name);
+        const hasLine = own === undefined || own.source !== undefined;
+        if (!hasLine && program.program.lines.length > 0) throw new Error(`a stop without its line: ${error.message}`);
       }
     }
     takeLcov(coverage.lcov());
