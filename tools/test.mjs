@@ -1,4 +1,5 @@
-// Runs the compiled tests under node:test. `node tools/test.mjs [PATH-PART]... [-- NODE-OPTIONS]`: only files whose path has a part.
+// Runs the compiled tests under node:test. `node tools/test.mjs [--slow | --all | PATH-PART...] [-- NODE-OPTIONS]`: those that take no
+// second or two each (`npm test`), the others (`*.slow.test.ts`), all, or the files whose path has a part.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -7,13 +8,17 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dash = process.argv.indexOf('--');
-const parts = process.argv.slice(2, dash < 0 ? undefined : dash);
+const given = process.argv.slice(2, dash < 0 ? undefined : dash);
+const parts = given.filter((one) => !one.startsWith('--'));
+const isSlow = given.includes('--slow');
+const takesAll = given.includes('--all') || parts.length > 0;
 const options = dash < 0 ? [] : process.argv.slice(dash + 1);
 const files = ['dist/test', 'dist/examples']
   .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((name) => join(root, folder, String(name))))
   .filter(
     (path) =>
       path.endsWith('.test.js') &&
+      (takesAll || path.endsWith('.slow.test.js') === isSlow) &&
       existsSync(join(root, relative(join(root, 'dist'), path)).replace(/js$/, 'ts')) &&
       (parts.length === 0 || parts.some((part) => relative(root, path).includes(part))),
   )
