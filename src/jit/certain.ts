@@ -25,7 +25,7 @@ export function certainRegisters(
   found: readonly bigint[],
 ): (bigint | undefined)[] {
   if (slot < 0) return found.map(() => undefined);
-  const certain = certainAt(program, facts, plan, inlined, slot, called) & ~keptElsewhere(program, facts, inlined, slot);
+  const certain = certainAt(program, facts, plan, inlined, slot, called) & ~keptElsewhere(program, facts, plan, inlined, slot);
   const walker = new Walker(program, facts.entry);
   const block = facts.flow.blockOf[slot]!;
   walker.enter(block);
@@ -43,13 +43,14 @@ function isCall(kind: number): boolean {
 }
 
 /** What may lie elsewhere: R10 of functions that do not look at their frame, R6 to R9 of those that call nothing. */
-function keptElsewhere({ code, subprograms, subprogramOf, checksDepth }: Program, facts: Facts, inlined: Uint8Array, slot: number): number {
+function keptElsewhere(program: Program, facts: Facts, plan: Plan, inlined: Uint8Array, slot: number): number {
+  const { code, subprograms, subprogramOf, checksDepth } = program;
   const index = subprogramOf[slot]!;
   if (index === 0 && !facts.entryIsCalled) return 0;
   const frame = facts.usesFrame[index] === 1 || checksDepth ? 0 : 1 << FRAME_POINTER;
   const { start, end } = subprograms[index]!;
   for (let at = start; at < end; at++) {
-    if (isCall(code.kind[at]!) && inlined[at] === 0) return frame;
+    if (isCall(code.kind[at]!) && inlined[at] === 0 && plan.isNeeded[facts.flow.blockOf[at]!] === 1) return frame;
   }
   return frame | CALLEE_SAVED;
 }
