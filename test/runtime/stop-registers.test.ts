@@ -33,7 +33,7 @@ const PROGRAMS: Readonly<Record<string, readonly [text: string, fuel: number, kn
   'a fault behind a call': ['r6 = 5\nr7 = 0\ncall 5\nr6 += r0\nr0 = *(u64 *)(r7 + 0)\nr0 += r6\nexit\n', 100, [7, 10]],
   'a fault behind a lookup in place': ['r6 = 5\nr7 = 9\n*(u32 *)(r10 - 4) = 3\nr2 = r10\nr2 += -4\nr1 = map[array]\ncall 1\nr8 = r0\nr0 = *(u64 *)(r8 + 0)\nr0 += r6\nr0 += r7\nexit\n', 100, [10]],
   'a fault in an atomic that fetches into r0': ['r6 = 5\nr7 = 0\ncall 8\nr0 = atomic_fetch_and((u64 *)(r7 + 8), r0)\nr0 += r6\nexit\n', 100, [6, 7, 10]],
-  'a fault in a function whose only call is dead': ['r1 = 7\ncall inner\nexit\ninner:\nr6 = 3\nr8 = r1\nif r1 == 1 goto over\nr8 += 1\nover:\nr2 = 8\nr0 = *(u64 *)(r2 + 0)\nr0 += r6\nr0 += r8\nexit\ncall 5\nexit\n', 100, []],
+  'a fault in a function whose only call is dead': ['r1 = 7\ncall inner\nexit\ninner:\nr6 = 3\nr8 = r1\nif r1 == 1 goto other\nr8 += 1\ngoto over\nother:\nr8 += 2\nover:\nr2 = 8\nr0 = *(u64 *)(r2 + 0)\nr0 += r6\nr0 += r8\nexit\ncall 5\nexit\n', 100, []],
   'a tail call without fuel': ['r2 = 0\nr3 = 5\nr6 = r1\nr6 += 4\ncall 12\nr0 = r6\nexit\n', 100, [1, 2, 3, 6, 10]],
 }; // biome-ignore format: a table
 
