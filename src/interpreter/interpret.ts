@@ -601,8 +601,8 @@ export class Interpreter implements Caller {
           const size = sizes[pc]!;
           const p = (w[src]! >>> 0) + offsets[pc]!;
           const end = p + size;
-          if (w[src + 1] !== 0) this.#badAccess(pc, src, size, false);
           if (kinds[pc] === KIND.loadAcquire && (p & (size - 1)) !== 0) this.#unaligned(pc, p, size);
+          if (w[src + 1] !== 0) this.#badAccess(pc, src, size, false);
           if (p >= stackLow && end <= stackTop) {
             if (((stackTop - p - 1) ^ (stackTop - end)) >= FRAME_BYTES) this.#badAccess(pc, src, size, false);
           } else if (!(p >= readLow && end <= readHigh) && !(p >= read2Low && end <= read2High)) {
@@ -646,8 +646,8 @@ export class Interpreter implements Caller {
           const size = sizes[pc]!;
           const p = (w[dst]! >>> 0) + offsets[pc]!;
           const end = p + size;
-          if (w[dst + 1] !== 0) this.#badAccess(pc, dst, size, true);
           if (kinds[pc] === KIND.storeRelease && (p & (size - 1)) !== 0) this.#unaligned(pc, p, size);
+          if (w[dst + 1] !== 0) this.#badAccess(pc, dst, size, true);
           if (p >= stackLow && end <= stackTop) {
             if (((stackTop - p - 1) ^ (stackTop - end)) >= FRAME_BYTES) this.#badAccess(pc, dst, size, true);
           } else if (!(p >= writeLow && end <= writeHigh)) {
@@ -679,8 +679,8 @@ export class Interpreter implements Caller {
         case KIND.atomic: {
           const size = sizes[pc]!;
           const p = (w[dst]! >>> 0) + offsets[pc]!;
-          if (w[dst + 1] !== 0) this.#badAccess(pc, dst, size, true);
           if ((p & (size - 1)) !== 0) this.#unaligned(pc, p, size);
+          if (w[dst + 1] !== 0) this.#badAccess(pc, dst, size, true);
           if (p >= stackLow && p + size <= stackTop) {
             if (((stackTop - p - 1) ^ (stackTop - p - size)) >= FRAME_BYTES) this.#badAccess(pc, dst, size, true);
           } else if (!regions.find(p, size, true, privileged)) this.#missed(pc, dst, p, size, true);
