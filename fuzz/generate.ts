@@ -2,7 +2,7 @@
 // traffic. Most of them pass the kernel's verifier, whose rules are named where they bind.
 import { ALU, ATOMIC, COND, SWAP } from '../src/isa/code.ts';
 import { ADDRESS_SPACES } from '../src/isa/opcodes.ts';
-import { FRAME_BYTES } from '../src/window/window.ts';
+import { FRAME_BYTES } from '../src/spec/limits.ts';
 import { callStatement, step } from './calls.ts';
 import {
   type Callee,

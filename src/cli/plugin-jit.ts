@@ -7,8 +7,9 @@ import type { CompileOptions, Target } from '../jit/target.ts';
 import type { SymbolRef } from '../jit/unit.ts';
 import type { Program } from '../program/program.ts';
 import type { CodeRoom, Host } from '../runtime/engines/host.ts';
+import { FRAME_BYTES } from '../spec/limits.ts';
 import { assert, BpfError } from '../util/error.ts';
-import { FRAME_BYTES, PLACE, Window } from '../window/window.ts';
+import { PLACE, Window } from '../window/window.ts';
 import { CONFORMANCE_FUEL, CONFORMANCE_HELPERS } from './conformance-helpers.ts';
 
 const PLACES = {

@@ -5,11 +5,13 @@ import { ALU, ATOMIC, COND, type Code, KIND, PACKET_BASE, PSEUDO, SWAP } from '.
 import { callsEntry } from '../program/cfg.ts';
 import { functionAt, sourceAt } from '../program/lines.ts';
 import { FRAME_POINTER_WRITE, type Program } from '../program/program.ts';
+import { HELPER_TAIL_CALL } from '../spec/helper-ids.ts';
+import { FRAME_BYTES, MAX_FRAMES, TAIL_CALL_FAILED, TAIL_CALL_LIMIT } from '../spec/limits.ts';
 import { AssertionFailure, assert } from '../util/error.ts';
 import { BpfStopped, type FaultAccess, type StopCause, type StopFrame } from '../util/stopped.ts';
 import type { Regions } from '../window/regions.ts';
-import { FLOOR, FRAME_BYTES, MAX_FRAMES, PLACE, type Window } from '../window/window.ts';
-import { type Callee, type Caller, type Counters, FIRST_HANDLE, type RunState, TAIL_CALL_LIMIT, type TailStack } from './machine.ts';
+import { FLOOR, PLACE, type Window } from '../window/window.ts';
+import { type Callee, type Caller, type Counters, FIRST_HANDLE, type RunState, type TailStack } from './machine.ts';
 
 /** How an interpreter resolves what the program names. */
 export interface Links {
@@ -54,8 +56,6 @@ const STACK_BYTES = FRAME_BYTES * MAX_FRAMES;
 const DEPTHS = (MAX_FRAMES + 1) * (1 + TAIL_CALL_LIMIT);
 /** Calls in calls of routines. */
 const ROUTINE_DEPTH = 24;
-/** R0 after a tail call that failed: -ENOENT. */
-const TAIL_CALL_FAILED = -2;
 /** Slots that a routine may execute in one call; only a damaged map needs more. */
 const ROUTINE_FUEL = 2 ** 28;
 const DEADLINE_INTERVAL = 1024;
@@ -818,7 +818,7 @@ export class Interpreter implements Caller {
 
         case KIND.callHelper:
         case KIND.callKfunc: {
-          if (kinds[pc] === KIND.callHelper && imms[pc] === 12) {
+          if (kinds[pc] === KIND.callHelper && imms[pc] === HELPER_TAIL_CALL) {
             this.#slot = pc;
             if (this.#tailCall(state, pc)) {
               // The frame is the callee's now: its exit is ours.

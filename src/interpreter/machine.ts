@@ -30,7 +30,6 @@ export type Callee =
 
 /** Code handles (what lddw func gives, what callx takes) are 256 + the subprogram's index: smaller numbers are helper ids. */
 export const FIRST_HANDLE = 256;
-export const TAIL_CALL_LIMIT = 33;
 
 /** Called before an instruction: its slot, the registers R0 to R10, and the program that it is in. */
 export type TraceHook = (slot: number, registers: BigUint64Array, program: Program) => void;

@@ -47,6 +47,11 @@ export const KIND = {
 } as const;
 export type Kind = (typeof KIND)[keyof typeof KIND];
 
+/** Whether instructions of that kind call something. */
+export function isCall(kind: number): boolean {
+  return kind === KIND.callHelper || kind === KIND.callLocal || kind === KIND.callKfunc || kind === KIND.callx;
+}
+
 /** RFC9669 table 3, the code field for add to arsh; sdiv and smod (offset 1) get numbers of their own. */
 export const ALU = {
   add: 0x0, sub: 0x1, mul: 0x2, div: 0x3, or: 0x4, and: 0x5, lsh: 0x6, rsh: 0x7,

@@ -1,8 +1,9 @@
 // Which registers a machine surely has in their homes where a program stops. Lowering writes values late, but all that are live at a
 // block's start, unless the block only continues another, and those that survive a call. For every target.
-import { KIND } from '../isa/code.ts';
+import { isCall, KIND } from '../isa/code.ts';
 import { definedBy, type Facts, Walker } from '../program/facts.ts';
 import type { Program } from '../program/program.ts';
+import { callsOf } from './functions.ts';
 import type { Plan } from './plan.ts';
 
 const FRAME_POINTER = 10;
@@ -38,21 +39,13 @@ export function certainRegisters(
   });
 }
 
-function isCall(kind: number): boolean {
-  return kind === KIND.callHelper || kind === KIND.callKfunc || kind === KIND.callLocal || kind === KIND.callx;
-}
-
 /** What may lie elsewhere: R10 of functions that do not look at their frame, R6 to R9 of those that call nothing. */
 function keptElsewhere(program: Program, facts: Facts, plan: Plan, inlined: Uint8Array, slot: number): number {
-  const { code, subprograms, subprogramOf, checksDepth } = program;
-  const index = subprogramOf[slot]!;
+  const index = program.subprogramOf[slot]!;
   if (index === 0 && !facts.entryIsCalled) return 0;
-  const frame = facts.usesFrame[index] === 1 || checksDepth ? 0 : 1 << FRAME_POINTER;
-  const { start, end } = subprograms[index]!;
-  for (let at = start; at < end; at++) {
-    if (isCall(code.kind[at]!) && inlined[at] === 0 && plan.isNeeded[facts.flow.blockOf[at]!] === 1) return frame;
-  }
-  return frame | CALLEE_SAVED;
+  const frame = facts.usesFrame[index] === 1 || program.checksDepth ? 0 : 1 << FRAME_POINTER;
+  const { calls, tailCalls } = callsOf(program, facts, plan, inlined, index);
+  return calls || tailCalls ? frame : frame | CALLEE_SAVED;
 }
 
 /** Mask of registers: live before `slot`, and written. */

@@ -2,13 +2,13 @@
 import { KIND } from '../isa/code.ts';
 import { type Facts, HOLDS, type Walker } from '../program/facts.ts';
 import type { Program } from '../program/program.ts';
+import { HELPER_LOOKUP } from '../spec/helper-ids.ts';
 import { lookupRoutine } from '../spec/maps.ts';
 import type { Plan } from './plan.ts';
 import type { CompileOptions } from './target.ts';
 import type { SymbolRef } from './unit.ts';
 
 const ARRAY_MAP = 2;
-const HELPER_LOOKUP = 1;
 
 /** Per slot: 1 where the call is written in place; R1 holds the map there. `routines` gets the others, by slot. */
 export function findInlined(

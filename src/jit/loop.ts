@@ -1,9 +1,9 @@
 // bpf_loop in machine code, for every target: where the function is known, the call becomes a loop around a call of it, as in the kernel.
 import { type Facts, HOLDS, type Walker } from '../program/facts.ts';
 import type { Program } from '../program/program.ts';
+import { HELPER_LOOP } from '../spec/helper-ids.ts';
 import type { CompileOptions } from './target.ts';
 
-export const HELPER_LOOP = 181;
 /** R0 of a call with flags, and of one with more turns than there may be. [kernel bpf_loop] */
 export const LOOP_FAILED = { flags: -22, turns: -7 } as const;
 /** Registers that the helper is given besides the function: turns, context, flags. */

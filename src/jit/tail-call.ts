@@ -8,14 +8,10 @@
 // callee a stack (`tailStackTop`) and calls it. What bpf_throw unwinds to is that call: `ACTIVATION.tailFrame` is the stack pointer there.
 import { HOLDS, type Walker } from '../program/facts.ts';
 import type { Program } from '../program/program.ts';
-import { FRAME_BYTES, MAX_FRAMES, PLACE } from '../window/window.ts';
+import { FRAME_BYTES, MAX_FRAMES } from '../spec/limits.ts';
+import { PLACE } from '../window/window.ts';
 
-export const HELPER_TAIL_CALL = 12;
-/** Tail calls of a run, as in the kernel. [Linux bpf.h MAX_TAIL_CALL_CNT] */
-export const TAIL_CALL_LIMIT = 33;
 const PROGRAM_ARRAY = 3;
-/** R0 after a tail call that failed: -ENOENT. */
-export const TAIL_CALL_FAILED = -2;
 /** Bytes of a slot of a program array: a uint32, and padding. */
 export const PROGRAM_SLOT_SHIFT = 3;
 

@@ -2,15 +2,13 @@
 // and without recursion: a program may have millions of slots, all of them calls.
 import { type Code, KIND, PSEUDO } from '../isa/code.ts';
 import { encodingAt } from '../isa/codec.ts';
+import { HELPER_TAIL_CALL } from '../spec/helper-ids.ts';
 import { Columns } from '../util/columns.ts';
 import { BpfError, type ErrorCode } from '../util/error.ts';
 import type { Program, Subprogram } from './program.ts';
 
-/** Frames of a program's stack, the entry function's included, as in the kernel. [Linux bpf: MAX_CALL_FRAMES] */
-export const MAX_FRAMES = 8;
 /** Fuel for a tail call, in slots: more than any loop body that the callee could be entered from in vain. */
 const TAIL_CALL_COST = 128;
-const HELPER_TAIL_CALL = 12;
 /** Helpers that call a function of the program before they return: for_each_map_elem, find_vma, loop, user_ringbuf_drain. */
 const CALLING_BACK: ReadonlySet<number> = new Set([164, 180, 181, 209]);
 

@@ -1,5 +1,5 @@
 // What is known of a program before it runs: what is live where, and what registers hold. Computed once, read by every lowering.
-import { ALU, ATOMIC, type Code, KIND, PSEUDO, SWAP } from '../isa/code.ts';
+import { ALU, ATOMIC, type Code, isCall, KIND, PSEUDO, SWAP } from '../isa/code.ts';
 import { helperById } from '../spec/helpers.ts';
 import { Columns } from '../util/columns.ts';
 import { type ControlFlow, callsEntry, controlFlow } from './cfg.ts';
@@ -78,7 +78,7 @@ export function computeFacts(program: Program, options: FactsOptions = {}): Fact
     const f = program.subprogramOf[slot]!;
     const kind = code.kind[slot]!;
     written[f] = written[f]! | (definedBy(code, slot) & live.liveOut[slot]! & CALLEE_SAVED);
-    if (kind === KIND.callHelper || kind === KIND.callKfunc || kind === KIND.callx || kind === KIND.callLocal) isLeaf[f] = 0;
+    if (isCall(kind)) isLeaf[f] = 0;
     if (kind === KIND.callHelper || kind === KIND.callKfunc || kind === KIND.callx || mentionsFrame(code, slot)) usesFrame[f] = 1;
     if (kind === KIND.callLocal) {
       callers.push(f);

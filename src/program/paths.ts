@@ -4,6 +4,7 @@
 import { ALU, COND, KIND, PSEUDO } from '../isa/code.ts';
 import { FRAME_POINTER } from '../isa/codec.ts';
 import { helperById } from '../spec/helpers.ts';
+import { FRAME_BYTES } from '../spec/limits.ts';
 import { controlFlow } from './cfg.ts';
 import type { Program } from './program.ts';
 
@@ -43,7 +44,6 @@ export interface PathsOptions {
 
 /** Blocks that are walked, for each that there is and in all, before the analysis knows nothing: keeps hostile programs linear. */
 const MAX_RUNS = { each: 4, all: 20_000 } as const;
-const FRAME_BYTES = 512;
 const WORD = 8;
 
 /** False: too entangled to say anything; nothing was visited. */

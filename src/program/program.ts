@@ -1,8 +1,9 @@
 // A linked program: everything that the engines need to know of it. Built from bytes; refuses what no engine could run.
 import { type Code, KIND, PSEUDO } from '../isa/code.ts';
 import { decode, FRAME_POINTER, writtenOperand } from '../isa/codec.ts';
+import { MAX_FRAMES } from '../spec/limits.ts';
 import { BpfError, type ErrorCode, type SourcePosition } from '../util/error.ts';
-import { findSubprograms, fuelCosts, MAX_FRAMES, maxFrames, numberSlots } from './cfg.ts';
+import { findSubprograms, fuelCosts, maxFrames, numberSlots } from './cfg.ts';
 import { withSources } from './lines.ts';
 
 /** A function of the program: slots [start, end). The first one starts at slot 0 and is the program's entry. */

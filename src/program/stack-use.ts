@@ -2,7 +2,7 @@
 // clear these only.
 import { ALU, KIND } from '../isa/code.ts';
 import { helperById } from '../spec/helpers.ts';
-import { MAX_FRAMES } from './cfg.ts';
+import { FRAME_BYTES, MAX_FRAMES } from '../spec/limits.ts';
 import { type Facts, HOLDS, REGISTERS, Walker } from './facts.ts';
 import type { Program } from './program.ts';
 
@@ -12,8 +12,6 @@ export interface StackUse {
   readonly to: number;
 }
 
-/** MAX_BPF_STACK of the kernel. */
-const FRAME_BYTES = 512;
 const NONE: StackUse = { from: 0, to: 0 };
 const MAIN: StackUse = { from: FRAME_BYTES, to: 0 };
 const ALL: StackUse = { from: FRAME_BYTES * MAX_FRAMES, to: 0 };

@@ -1,6 +1,7 @@
 // All memory that a program can see: one WebAssembly.Memory [DESIGN 2.1]. A pointer p is byte p + BIAS of it; the first FLOOR bytes
 // of pointer space are never touched from JavaScript, since a native host makes them inaccessible. Addresses are deterministic: the
 // same calls in the same order give the same pointers on every engine.
+import { FRAME_BYTES, MAX_FRAMES } from '../spec/limits.ts';
 import { assert, BpfError } from '../util/error.ts';
 
 /** Byte of the memory at which pointer 0 lies. */
@@ -10,9 +11,6 @@ export const FLOOR = 65_536;
 const PAGE = 65_536;
 /** 4 GiB - 64 KiB of pointers, in pages of the memory. */
 const MAX_PAGES = 65_535;
-
-export const FRAME_BYTES = 512;
-export const MAX_FRAMES = 8;
 
 export interface Place {
   readonly stackBottom: number;

@@ -7,7 +7,8 @@ import { compile } from '../../src/jit/compile.ts';
 import { slotAt } from '../../src/jit/image.ts';
 import type { Address, CompileOptions } from '../../src/jit/target.ts';
 import type { MapShape, Program } from '../../src/program/program.ts';
-import { BIAS, FLOOR, FRAME_BYTES, MAX_FRAMES, PLACE, Window } from '../../src/window/window.ts';
+import { FRAME_BYTES, MAX_FRAMES } from '../../src/spec/limits.ts';
+import { BIAS, FLOOR, PLACE, Window } from '../../src/window/window.ts';
 import type { Outcome } from './engines.ts';
 import { forced } from './forced.ts';
 

@@ -9,8 +9,9 @@ import type { CompileOptions, Target } from '../../src/jit/target.ts';
 import { findTarget, TARGET_NAMES } from '../../src/jit/targets.ts';
 import type { Program } from '../../src/program/program.ts';
 import type { CodeRoom, CodeTable, Executable, Host, HostWindow } from '../../src/runtime/engines/host.ts';
+import { FRAME_BYTES, MAX_FRAMES } from '../../src/spec/limits.ts';
 import { BpfError } from '../../src/util/error.ts';
-import { FRAME_BYTES, MAX_FRAMES, PLACE, Window } from '../../src/window/window.ts';
+import { PLACE, Window } from '../../src/window/window.ts';
 import type { Outcome, TestEngine } from './engines.ts';
 import { forced } from './forced.ts';
 

@@ -27,5 +27,3 @@ export const FUEL_RETURN = 17;
 export const STUB = 15;
 /** What bpf_throw goes on at: its place above the stack pointer that ACTIVATION.tailFrame holds. */
 export const TAIL_FRAME_RESUME = 80;
-/** Bytes of a frame of the program's stack. */
-export const FRAME_BYTES = 512;

@@ -1,7 +1,7 @@
 // Native base addresses over block borders: a block may rely on a base in a scratch register if every edge into it provides it.
 // Edges from earlier code are intersected as they are written; a loop then promises the bases that it uses and does not disturb, and
 // every jump back makes them good again.
-import { type Code, KIND } from '../../isa/code.ts';
+import { type Code, isCall, KIND } from '../../isa/code.ts';
 import { definedBy, type Facts, REGISTERS } from '../../program/facts.ts';
 import { Columns } from '../../util/columns.ts';
 import type { Plan } from '../plan.ts';
@@ -196,7 +196,7 @@ export class Edges {
         written |= definedBy(code, slot);
         if (kind === KIND.load || kind === KIND.loadAcquire) used |= 1 << code.src[slot]!;
         else if (kind === KIND.store || kind === KIND.storeRelease || kind === KIND.atomic) used |= 1 << code.dst[slot]!;
-        else if (kind === KIND.callHelper || kind === KIND.callLocal || kind === KIND.callKfunc || kind === KIND.callx) return 0;
+        else if (isCall(kind)) return 0;
       }
     }
     const kept = used & ~written & this.#facts.liveIn[starts[block]!]!;

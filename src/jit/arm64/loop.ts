@@ -1,7 +1,8 @@
 // bpf_loop as arm64 code: see ../loop.ts.
 import { MAX_LOOPS } from '../../spec/helpers.ts';
+import { FRAME_BYTES } from '../../spec/limits.ts';
 import { LOOP_FAILED, type Loop } from '../loop.ts';
-import { FRAME, FRAME_BYTES, HOME } from './abi.ts';
+import { FRAME, HOME } from './abi.ts';
 import { enc, LSL } from './encode.ts';
 import { branchCond, branchLink, compareNotZero, compareZero } from './labels.ts';
 import { cond, SP, ZR } from './registers.ts';

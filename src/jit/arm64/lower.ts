@@ -4,20 +4,22 @@
 import { ALU, ATOMIC, type Code, KIND, PSEUDO } from '../../isa/code.ts';
 import { computeFacts, definedBy, type Facts, HOLDS, Walker } from '../../program/facts.ts';
 import type { Program } from '../../program/program.ts';
+import { HELPER_LOOP, HELPER_TAIL_CALL } from '../../spec/helper-ids.ts';
+import { FRAME_BYTES } from '../../spec/limits.ts';
 import { assert } from '../../util/error.ts';
 import { ACTIVATION, STOP } from '../activation.ts';
 import { Assembler } from '../assembler.ts';
+import { callsOf, innerEntries, lastExitOf } from '../functions.ts';
 import { findInlined } from '../inline.ts';
-import { HELPER_LOOP, LOOP_OPERANDS, loopAt } from '../loop.ts';
+import { LOOP_OPERANDS, loopAt } from '../loop.ts';
 import { type Plan, planFlow } from '../plan.ts';
-import { HELPER_TAIL_CALL, TABLE_LENGTH, tailCallAt, tailCallOperands } from '../tail-call.ts';
+import { TABLE_LENGTH, tailCallAt, tailCallOperands } from '../tail-call.ts';
 import type { CompileOptions } from '../target.ts';
 import { helperSymbol, type SymbolRef, type Unit } from '../unit.ts';
 import {
   ACTIVATION_REGISTER,
   FIRST_SCRATCH,
   FRAME,
-  FRAME_BYTES,
   FRAME_POINTER,
   FUEL,
   FUEL_RETURN,
@@ -105,7 +107,7 @@ class Lowering {
   #ownStack = false;
   #keepsFramePointer = false;
   /** Per function: where local calls of a routine go that has an entry for calls from outside in front of it; -1: to the entry. */
-  readonly #inner: Int32Array;
+  #inner: Int32Array;
 
   constructor(program: Program, options: CompileOptions, asm: Assembler, values: Values) {
     this.program = program;
@@ -130,7 +132,7 @@ class Lowering {
   run(): Unit {
     const { asm, program } = this;
     const entries = asm.newLabels(program.subprograms.length);
-    if (this.options.routine === true) this.#findInner();
+    if (this.options.routine === true) this.#inner = innerEntries(program, this.facts, asm);
     program.subprograms.forEach((_, index) => {
       this.#lowerFunction(index, entries);
     });
@@ -150,15 +152,6 @@ class Lowering {
   #bind(label: number): void {
     this.asm.bind(label);
     this.memory.forget();
-  }
-
-  #findInner(): void {
-    const { code, program, facts } = this;
-    for (let slot = 0; slot < code.slots; slot++) {
-      if (code.kind[slot] !== KIND.callLocal) continue;
-      const callee = program.subprogramOf[code.offset[slot]!]!;
-      if (facts.usesFrame[callee] === 1 && this.#inner[callee] === -1) this.#inner[callee] = this.asm.newLabel();
-    }
   }
 
   // Functions.
@@ -186,27 +179,15 @@ class Lowering {
   }
 
   #beginFunction(index: number, first: number): void {
-    const { facts, code, program } = this;
+    const { facts, program } = this;
     const isEntry = index === 0 && !facts.entryIsCalled && this.options.routine !== true;
     this.#isEntry = isEntry;
-    let calls = false;
-    let tailCalls = false;
-    this.#lastExit = -1;
-    for (let block = first; block >= 0; block = this.#plan.next[block]!) {
-      const end = facts.flow.starts[block + 1]!;
-      if (code.kind[end - 1] === KIND.exit) this.#lastExit = end - 1;
-      if (facts.isLeaf[index] === 1) continue;
-      for (let slot = facts.flow.starts[block]!; slot < end; slot++) {
-        const kind = code.kind[slot]!;
-        if (kind === KIND.callLocal || kind === KIND.callKfunc || kind === KIND.callx) calls = true;
-        if (kind === KIND.callHelper && code.imm[slot] === HELPER_TAIL_CALL) tailCalls = true;
-        else if (kind === KIND.callHelper && this.#isInlined[slot] === 0) calls = true;
-      }
-    }
+    this.#lastExit = lastExitOf(this.code, facts, this.#plan, first);
     const written = facts.written[index]!;
     const liveAtEntry = facts.liveIn[program.subprograms[index]!.start]!;
+    const { calls: callsOthers, tailCalls } = callsOf(program, facts, this.#plan, this.#isInlined, index);
     // A tail call's slow path keeps the return address, but only what callees keep of the others.
-    if (this.options.pac === true && tailCalls) calls = true;
+    const calls = callsOthers || (this.options.pac === true && tailCalls);
     const leaf = !isEntry && !calls && !tailCalls && (liveAtEntry & CALLEE_SAVED) === 0;
     // One instruction at the start for one less at each use; elsewhere it must be saved, too.
     this.#keepsFramePointer = !leaf && this.#framePointerUses(first) >= (isEntry ? 2 : 4);

@@ -1,16 +1,8 @@
 // bpf_tail_call as arm64 code: see ../tail-call.ts.
+import { HELPER_TAIL_CALL } from '../../spec/helper-ids.ts';
+import { TAIL_CALL_FAILED, TAIL_CALL_LIMIT } from '../../spec/limits.ts';
 import { ACTIVATION } from '../activation.ts';
-import {
-  HELPER_TAIL_CALL,
-  PROGRAM_SLOT_SHIFT,
-  TABLE_LENGTH,
-  TAIL_CALL_FAILED,
-  TAIL_CALL_LIMIT,
-  TAIL_STACK_FROM,
-  TAIL_STACK_LOWEST,
-  TAIL_STACK_SHIFT,
-  type TailCall,
-} from '../tail-call.ts';
+import { PROGRAM_SLOT_SHIFT, TABLE_LENGTH, TAIL_STACK_FROM, TAIL_STACK_LOWEST, TAIL_STACK_SHIFT, type TailCall } from '../tail-call.ts';
 import type { CompileOptions } from '../target.ts';
 import { helperSymbol } from '../unit.ts';
 import { ACTIVATION_REGISTER, FIRST_SCRATCH, FRAME, FRAME_POINTER, HOME, RETURN_ADDRESS, TAIL_FRAME_RESUME, WINDOW } from './abi.ts';

@@ -29,5 +29,3 @@ export const STUB_SLOT: number = REG.r10;
 export const STUB_ACTIVATION: number = REG.r11;
 /** The activation block is at the native stack pointer, and this: stacks are aligned chunks of 16 KiB. */
 export const ACTIVATION_MASK = -16_384;
-/** Bytes of a frame of the program's stack. */
-export const FRAME_BYTES = 512;

@@ -1,8 +1,9 @@
 // bpf_loop as x86-64 code: see ../loop.ts.
 import { MAX_LOOPS } from '../../spec/helpers.ts';
+import { FRAME_BYTES } from '../../spec/limits.ts';
 import type { Assembler } from '../assembler.ts';
 import { LOOP_FAILED, type Loop } from '../loop.ts';
-import { FRAME, FRAME_BYTES, HOME } from './abi.ts';
+import { FRAME, HOME } from './abi.ts';
 import { enc } from './encode.ts';
 import { CC, ALU as OP } from './forms.ts';
 import { aluImmediate, moveConstant } from './immediates.ts';

@@ -3,16 +3,19 @@
 import { ALU, ATOMIC, COND, type Code, KIND, PSEUDO } from '../../isa/code.ts';
 import { computeFacts, definedBy, type Facts, HOLDS, Walker } from '../../program/facts.ts';
 import type { Program } from '../../program/program.ts';
+import { HELPER_LOOP, HELPER_TAIL_CALL } from '../../spec/helper-ids.ts';
+import { FRAME_BYTES } from '../../spec/limits.ts';
 import { assert } from '../../util/error.ts';
 import { ACTIVATION, STOP } from '../activation.ts';
 import { Assembler } from '../assembler.ts';
+import { innerEntries, lastExitOf } from '../functions.ts';
 import { findInlined } from '../inline.ts';
-import { HELPER_LOOP, LOOP_OPERANDS, loopAt } from '../loop.ts';
+import { LOOP_OPERANDS, loopAt } from '../loop.ts';
 import { type Plan, planFlow } from '../plan.ts';
-import { HELPER_TAIL_CALL, TABLE_LENGTH, tailCallAt, tailCallOperands } from '../tail-call.ts';
+import { TABLE_LENGTH, tailCallAt, tailCallOperands } from '../tail-call.ts';
 import type { CompileOptions } from '../target.ts';
 import { helperSymbol, type SymbolRef, type Unit } from '../unit.ts';
-import { FRAME, FRAME_BYTES, FUEL, HOME, STUB_ACTIVATION, STUB_SLOT, WINDOW } from './abi.ts';
+import { FRAME, FUEL, HOME, STUB_ACTIVATION, STUB_SLOT, WINDOW } from './abi.ts';
 import { findActivation } from './activation.ts';
 import { emitAtomic, emitAtomicLoop, isLoop } from './atomics.ts';
 import { compare, testConstant, testRegister } from './branches.ts';
@@ -84,7 +87,7 @@ class Lowering {
   /** The function at work sets the frame register to the routines' stack. */
   #ownStack = false;
   /** Per function: where local calls of a routine go that has an entry for calls from outside in front of it; -1: to the entry. */
-  readonly #inner: Int32Array;
+  #inner: Int32Array;
 
   constructor(program: Program, options: CompileOptions) {
     this.program = program;
@@ -109,7 +112,7 @@ class Lowering {
   run(): Unit {
     const { asm, program } = this;
     const entries = asm.newLabels(program.subprograms.length);
-    if (this.options.routine === true) this.#findInner();
+    if (this.options.routine === true) this.#inner = innerEntries(program, this.facts, asm);
     program.subprograms.forEach((_, index) => {
       this.#lowerFunction(index, entries);
     });
@@ -122,15 +125,6 @@ class Lowering {
   #labelOf(block: number): number {
     if (this.#label[block] === -1) this.#label[block] = this.asm.newLabel();
     return this.#label[block]!;
-  }
-
-  #findInner(): void {
-    const { code, program, facts } = this;
-    for (let slot = 0; slot < code.slots; slot++) {
-      if (code.kind[slot] !== KIND.callLocal) continue;
-      const callee = program.subprogramOf[code.offset[slot]!]!;
-      if (facts.usesFrame[callee] === 1 && this.#inner[callee] === -1) this.#inner[callee] = this.asm.newLabel();
-    }
   }
 
   // Functions.
@@ -148,13 +142,9 @@ class Lowering {
   }
 
   #beginFunction(index: number, first: number): void {
-    const { facts, code } = this;
+    const { facts } = this;
     this.#isEntry = index === 0 && !facts.entryIsCalled && this.options.routine !== true;
-    this.#lastExit = -1;
-    for (let block = first; block >= 0; block = this.#plan.next[block]!) {
-      const end = facts.flow.starts[block + 1]!;
-      if (code.kind[end - 1] === KIND.exit) this.#lastExit = end - 1;
-    }
+    this.#lastExit = lastExitOf(this.code, facts, this.#plan, first);
     this.#saved = [];
     this.#ownStack = this.options.routine === true && facts.usesFrame[index] === 1 && this.#inner[index] === -1;
     if (this.#ownStack) this.#saved.push(FRAME);

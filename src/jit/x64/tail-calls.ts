@@ -1,16 +1,8 @@
 // bpf_tail_call as x86-64 code: see ../tail-call.ts. RAX, R10 and R11 are free at a call.
+import { HELPER_TAIL_CALL } from '../../spec/helper-ids.ts';
+import { TAIL_CALL_FAILED, TAIL_CALL_LIMIT } from '../../spec/limits.ts';
 import { ACTIVATION } from '../activation.ts';
-import {
-  HELPER_TAIL_CALL,
-  PROGRAM_SLOT_SHIFT,
-  TABLE_LENGTH,
-  TAIL_CALL_FAILED,
-  TAIL_CALL_LIMIT,
-  TAIL_STACK_FROM,
-  TAIL_STACK_LOWEST,
-  TAIL_STACK_SHIFT,
-  type TailCall,
-} from '../tail-call.ts';
+import { PROGRAM_SLOT_SHIFT, TABLE_LENGTH, TAIL_STACK_FROM, TAIL_STACK_LOWEST, TAIL_STACK_SHIFT, type TailCall } from '../tail-call.ts';
 import { helperSymbol } from '../unit.ts';
 import { FRAME, HOME, WINDOW } from './abi.ts';
 import { findActivation } from './activation.ts';

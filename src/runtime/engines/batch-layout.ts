@@ -5,6 +5,7 @@ import { computeFacts } from '../../program/facts.ts';
 import type { Program } from '../../program/program.ts';
 import { readsUnwritten } from '../../program/stack-use.ts';
 import { type ContextSpec, networkOffset } from '../../spec/contexts.ts';
+import { HELPER_TAIL_CALL } from '../../spec/helper-ids.ts';
 import { PLACE } from '../../window/window.ts';
 import { SHARED } from '../helpers/packet.ts';
 import { PACKET_ROUTINES, ROUTINE_HELPERS } from '../maps/routines.ts';
@@ -28,7 +29,6 @@ const CLOCKS: ReadonlySet<number> = new Set([5, 118, 125, 160, 208]);
 /** Helpers that look at the packet, write to it or redirect it: the loop tells them which packet is under way. */
 const OF_PACKETS: ReadonlySet<number> = new Set([9, 10, 11, 23, 26, 51, 68, 69, 188, 189, 190]);
 const ADJUST_TAIL = 65;
-const TAIL_CALL = 12;
 
 interface Calls {
   readonly ofPackets: boolean;
@@ -55,7 +55,7 @@ function callsOf({ code, subprograms, type }: Program, { replaced, hasTime }: Ba
     calls.prints ||= PRINTERS.has(id);
     calls.ofPackets ||= id === PERF_OUTPUT;
     if (ROUTINE_HELPERS.has(id) || FREE_OF_PACKETS.has(id) || SENDERS.has(id) || PRINTERS.has(id)) continue;
-    if (id === TAIL_CALL) {
+    if (id === HELPER_TAIL_CALL) {
       // From a function it returns there, and the program that was called has a stack of its own, which is cleared after each run.
       if (slot >= mainEnd) return undefined;
       calls.tailCalls = true;

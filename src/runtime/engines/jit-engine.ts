@@ -8,17 +8,18 @@ import { certainRegisters } from '../../jit/certain.ts';
 import { compile } from '../../jit/compile.ts';
 import { type Image, slotAt } from '../../jit/image.ts';
 import { findInlined } from '../../jit/inline.ts';
-import { HELPER_LOOP } from '../../jit/loop.ts';
 import { type Plan, planFlow } from '../../jit/plan.ts';
-import { HELPER_TAIL_CALL, TAIL_STACK_LOWEST } from '../../jit/tail-call.ts';
+import { TAIL_STACK_LOWEST } from '../../jit/tail-call.ts';
 import type { CompileOptions, Target } from '../../jit/target.ts';
 import type { SymbolRef } from '../../jit/unit.ts';
 import { computeFacts, type Facts, Walker } from '../../program/facts.ts';
 import { functionAt, sourceAt } from '../../program/lines.ts';
 import { FRAME_POINTER_WRITE, type Program } from '../../program/program.ts';
+import { HELPER_LOOKUP, HELPER_LOOP, HELPER_TAIL_CALL } from '../../spec/helper-ids.ts';
+import { FRAME_BYTES, MAX_FRAMES } from '../../spec/limits.ts';
 import { assert } from '../../util/error.ts';
 import { BpfStopped, type FaultAccess, orStopped, type StopCause } from '../../util/stopped.ts';
-import { clearTailStacks, FRAME_BYTES, MAX_FRAMES, PLACE, type Window } from '../../window/window.ts';
+import { clearTailStacks, PLACE, type Window } from '../../window/window.ts';
 import { ProgramException } from '../helpers/kfuncs.ts';
 import { PACKET_ROUTINES, ROUTINE_HELPERS, routineProgram } from '../maps/routines.ts';
 import type { Home } from '../object/home.ts';
@@ -36,7 +37,6 @@ import {
   type StopState,
 } from './host.ts';
 
-const MAP_LOOKUP = 1;
 /** Numbers in program arrays that the first table has room for. */
 const FIRST_PROGRAMS = 64;
 const STACK_BYTES = FRAME_BYTES * MAX_FRAMES;
@@ -260,7 +260,7 @@ class JitObject implements EngineObject {
     const table = program.code.kind.includes(KIND.callx) ? this.#functionTable(program) : undefined;
     const { overridden, helpers } = this.#home;
     const loops = helpers.has(HELPER_LOOP);
-    const options = { ...this.#options, routines: !overridden.has(MAP_LOOKUP), loops, noInline: overridden, tailEntry: true };
+    const options = { ...this.#options, routines: !overridden.has(HELPER_LOOKUP), loops, noInline: overridden, tailEntry: true };
     const { image, room } = this.#place(program, options, table);
     const base = addressOf(image);
     image.entries.forEach((entry, i) => {

@@ -1,5 +1,6 @@
 // Every helper and kernel function that the runtime has, one line a family.
 
+import { HELPER_TAIL_CALL } from '../../spec/helper-ids.ts';
 import { ROUTINE_HELPERS } from '../maps/routines.ts';
 import { DYNPTR_HELPERS, DYNPTR_KFUNCS } from './dynptrs.ts';
 import { COMMON_HELPERS, type Implementation } from './helpers.ts';
@@ -41,18 +42,16 @@ export const FAMILIES: readonly Family[] = [
 export const ALL_HELPERS: Readonly<Record<number, Implementation>> = Object.assign({}, ...FAMILIES.map(({ helpers }) => helpers));
 export const ALL_KFUNCS: Readonly<Record<string, Implementation>> = Object.assign({}, ...FAMILIES.map(({ kfuncs }) => kfuncs));
 
-const TAIL_CALL = 12;
-
 /** Of which family a helper is; undefined: nobody has it. */
 export function helperFamily(id: number): string | undefined {
-  if (id === TAIL_CALL) return 'programs';
+  if (id === HELPER_TAIL_CALL) return 'programs';
   if (ROUTINE_HELPERS.has(id)) return 'maps';
   return FAMILIES.find(({ helpers }) => helpers?.[id] !== undefined)?.name;
 }
 
 /** Whether calls of helper `id` are answered without the embedder's help. */
 export function hasHelper(id: number): boolean {
-  return id === TAIL_CALL || ROUTINE_HELPERS.has(id) || ALL_HELPERS[id] !== undefined;
+  return id === HELPER_TAIL_CALL || ROUTINE_HELPERS.has(id) || ALL_HELPERS[id] !== undefined;
 }
 
 export function hasKfunc(name: string): boolean {

@@ -1,11 +1,10 @@
 // What the interpreter makes sure of before a program enters a routine: that keys, values and records are the program's to hand over.
 import type { Caller } from '../../interpreter/machine.ts';
+import { HELPER_LOOKUP } from '../../spec/helper-ids.ts';
 import { mapOf, u32 } from '../helpers/helpers.ts';
 import { reservedRecord } from '../helpers/helpers-maps.ts';
 import type { Home } from '../object/home.ts';
 import type { BpfMap } from './maps.ts';
-
-const LOOKUP = 1;
 
 /** By helper id: what a call reads and writes through its pointers. `map`: of argument 1. */
 const CHECKS: Readonly<Record<number, (caller: Caller, map: BpfMap) => void>> = {
@@ -46,6 +45,6 @@ export function enterRoutine(home: Home, id: number, entry: number): (caller: Ca
   return (caller) => {
     const map = mapOf(caller, home, 1);
     check(caller, map);
-    return id === LOOKUP ? map.lookupEntry : entry;
+    return id === HELPER_LOOKUP ? map.lookupEntry : entry;
   };
 }

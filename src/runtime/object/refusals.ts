@@ -6,6 +6,7 @@ import { contextError } from '../../program/context-use.ts';
 import { placeOf } from '../../program/lines.ts';
 import { walkPaths } from '../../program/paths.ts';
 import { createProgram, type Program } from '../../program/program.ts';
+import { HELPER_TAIL_CALL } from '../../spec/helper-ids.ts';
 import { helperLabel } from '../../spec/helpers.ts';
 import { BpfError } from '../../util/error.ts';
 import type { Implementation } from '../helpers/helpers.ts';
@@ -20,7 +21,6 @@ export interface Refused {
   readonly optional?: boolean;
 }
 
-const TAIL_CALL = 12;
 /** What the stand-ins of refused programs call: R1 = their number. No program can name it, the loader knows no such helper. */
 export const REFUSED_HELPER = 0x10020;
 
@@ -80,7 +80,7 @@ function missingAt(program: Program, slot: number, { missingCalls, helper, kfunc
     return kfunc(name) ? undefined : missing(program, slot, `kernel function ${name}`, `kfuncs: { ${name}: (r1, r2, r3, r4, r5) => ... }`);
   }
   // A relocation that found no target: reaching it stops the program.
-  if (imm === POISON || imm === TAIL_CALL || helper(imm)) return undefined;
+  if (imm === POISON || imm === HELPER_TAIL_CALL || helper(imm)) return undefined;
   return missing(program, slot, helperLabel(imm), `helpers: { ${imm}: (r1, r2, r3, r4, r5) => ... }`);
 }
 
