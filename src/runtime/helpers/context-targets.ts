@@ -2,19 +2,14 @@
 
 import type { Regions } from '../../window/regions.ts';
 import { PLACE, type Window } from '../../window/window.ts';
-import type { PacketArea } from './packet.ts';
+import { ETHERNET_BYTES, type PacketArea } from './packet.ts';
+import { AF_INET, AF_INET6, SOCK, SOCK_BYTES } from './sock.ts';
 
 /** struct bpf_flow_keys. [uapi bpf.h] */
 const FLOW_KEYS_BYTES = 56;
 const KEYS = { nhoff: 0, thoff: 2, proto: 10 } as const;
-/** struct bpf_sock: offsets of its fields. [uapi bpf.h] */
-const SOCK_BYTES = 80;
-const SOCK = { family: 4, srcIp4: 24, srcIp6: 28, dstIp4: 52, dstIp6: 56, state: 72, rxQueue: 76 } as const;
-const ETHERNET_BYTES = 14;
 const IPV4_PROTOCOL = 0x0008;
 const IPV6_PROTOCOL = 0xdd86;
-const AF_INET = 2;
-const AF_INET6 = 10;
 /** TCP_CLOSE: that of a socket that was made and never used. */
 const CLOSED = 7;
 const NO_QUEUE = 0xffff_ffff;

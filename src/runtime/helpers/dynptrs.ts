@@ -5,8 +5,7 @@ import type { Home } from '../object/home.ts';
 import { bytesAt, ERRNO, type Implementation, u32 } from './helpers.ts';
 import { finishRecord, reserveRecord } from './helpers-maps.ts';
 
-const { E2BIG, EFAULT, EINVAL } = ERRNO;
-const ERANGE = -34;
+const { E2BIG, EFAULT, EINVAL, ERANGE } = ERRNO;
 const DYNPTR_BYTES = 16;
 const MAX_SIZE = 0xff_ffff;
 const TYPE = { none: 0, local: 1, ring: 2, skb: 3, xdp: 4 } as const;

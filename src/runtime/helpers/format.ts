@@ -1,9 +1,11 @@
 // The kernel's printf of BPF programs: the conversions that bpf_trace_printk, bpf_snprintf and bpf_seq_printf know.
+
 import type { Window } from '../../window/window.ts';
+import { ERRNO } from './errno.ts';
 
 const latin = new TextDecoder('latin1');
 const utf8 = new TextDecoder();
-const EINVAL = -22;
+const { EINVAL } = ERRNO;
 /** Longest string that %s prints, bytes. */
 const STRING_LIMIT = 512;
 /** Widest field. */

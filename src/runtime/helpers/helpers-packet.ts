@@ -5,11 +5,7 @@ import { carry, fold, partialSum, replaced, shifted, subtract } from './checksum
 import { bytesAt, ERRNO, type Implementation, u32 } from './helpers.ts';
 import { ETHERNET_BYTES } from './packet.ts';
 
-const { EFAULT, EINVAL } = ERRNO;
-const EACCES = -13;
-const ENODEV = -19;
-const ENOMEM = -12;
-const EOPNOTSUPP = -95;
+const { EACCES, EFAULT, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP } = ERRNO;
 /** struct xdp_frame, which the kernel keeps at the start of the headroom. */
 const XDP_FRAME_BYTES = 40;
 const MAX_METADATA = 252;
@@ -56,30 +52,28 @@ function inPacket(home: Home, offset: number, size: number): boolean {
   return offset >= 0 && size >= 0 && offset + size <= home.packet.length;
 }
 
-function skbLoadBytes(caller: Caller, home: Home): number {
+/** `from`: bytes into the packet at which offset 0 lies; undefined: nowhere. */
+function loadBytes(caller: Caller, home: Home, from: number | undefined): number {
   const offset = u32(caller, 2);
   const size = u32(caller, 4);
   const out = bytesAt(caller, 3, size, true);
-  if (offset > MAX_OFFSET || !inPacket(home, offset, size)) {
+  if (from === undefined || offset > MAX_OFFSET || !inPacket(home, from + offset, size)) {
     out.fill(0);
     return EFAULT;
   }
-  out.set(home.window.read(home.packet.data + offset, size));
+  out.set(home.window.read(home.packet.data + from + offset, size));
   return 0;
+}
+
+function skbLoadBytes(caller: Caller, home: Home): number {
+  return loadBytes(caller, home, 0);
 }
 
 /** From the link-layer (0) or the network header (1) on. */
 function skbLoadBytesRelative(caller: Caller, home: Home): number {
-  const offset = u32(caller, 2);
-  const size = u32(caller, 4);
-  const out = bytesAt(caller, 3, size, true);
-  const from = offset + (caller.registers[5] === 1n && home.seesLinkLayer ? ETHERNET_BYTES : 0);
-  if (caller.registers[5]! > 1n || offset > MAX_OFFSET || !inPacket(home, from, size)) {
-    out.fill(0);
-    return EFAULT;
-  }
-  out.set(home.window.read(home.packet.data + from, size));
-  return 0;
+  const start = caller.registers[5]!;
+  if (start > 1n) return loadBytes(caller, home, undefined);
+  return loadBytes(caller, home, start === 1n && home.seesLinkLayer ? ETHERNET_BYTES : 0);
 }
 
 function skbStoreBytes(caller: Caller, home: Home): number {

@@ -5,9 +5,7 @@ import { MAX_LOOPS } from '../../spec/helpers.ts';
 import type { Home } from '../object/home.ts';
 import { ERRNO, type Implementation } from './helpers.ts';
 
-const { E2BIG, EINVAL, ENOENT } = ERRNO;
-const EPROTO = -71;
-const EAFNOSUPPORT = -97;
+const { E2BIG, EAFNOSUPPORT, EINVAL, ENOENT, EPROTO } = ERRNO;
 
 /** bpf_throw: leaves all frames of the program. Whoever started the run catches it. */
 export class ProgramException extends Error {

@@ -6,12 +6,9 @@ import type { Window } from '../../window/window.ts';
 import type { Home } from '../object/home.ts';
 import { parseAddress, parseLinkAddress, parsePrefix, startsWith } from './addresses.ts';
 import { ERRNO, type Implementation, u32 } from './helpers.ts';
+import { AF_INET, AF_INET6, SOCK, SOCK_BYTES } from './sock.ts';
 
-const { EINVAL, EAGAIN } = ERRNO;
-const ENODEV = -19;
-const EAFNOSUPPORT = -97;
-const AF_INET = 2;
-const AF_INET6 = 10;
+const { EAFNOSUPPORT, EAGAIN, EINVAL, ENODEV } = ERRNO;
 const LOOPBACK = 1;
 
 /** A route that bpf_fib_lookup finds. Addresses are texts: `10.0.0.1`, `fd00::1`, `02:00:00:00:00:01`. */
@@ -52,20 +49,6 @@ const PROTOCOL = { tcp: 6, udp: 17 } as const;
 const STREAM = 1;
 const DATAGRAM = 2;
 const STATE = { established: 1, close: 7, listen: 10 } as const;
-const SOCK_BYTES = 80;
-const SOCK = {
-  family: 4,
-  type: 8,
-  protocol: 12,
-  mark: 16,
-  src4: 24,
-  src6: 28,
-  srcPort: 44,
-  dstPort: 48,
-  dst4: 52,
-  dst6: 56,
-  state: 72,
-} as const;
 const TCP_SOCK_BYTES = 112;
 
 interface ParsedSocket {
@@ -151,10 +134,10 @@ export class Network {
     window.setU32(at + SOCK.type, socket.protocol === 'tcp' ? STREAM : DATAGRAM);
     window.setU32(at + SOCK.protocol, PROTOCOL[socket.protocol]);
     window.setU32(at + SOCK.mark, socket.mark ?? 0);
-    window.write(at + (wide ? SOCK.src6 : SOCK.src4), local);
+    window.write(at + (wide ? SOCK.srcIp6 : SOCK.srcIp4), local);
     window.setU32(at + SOCK.srcPort, socket.local.port);
     if (remote !== undefined && socket.remote !== undefined) {
-      window.write(at + (wide ? SOCK.dst6 : SOCK.dst4), remote);
+      window.write(at + (wide ? SOCK.dstIp6 : SOCK.dstIp4), remote);
       window.write(at + SOCK.dstPort, Uint8Array.of(socket.remote.port >> 8, socket.remote.port & 0xff));
     }
     const state = remote !== undefined ? STATE.established : socket.protocol === 'tcp' ? STATE.listen : STATE.close;

@@ -5,8 +5,7 @@ import type { Home } from '../object/home.ts';
 import { ERRNO, type Implementation, u32 } from './helpers.ts';
 import { ETHERNET_BYTES } from './packet.ts';
 
-const { EFAULT, EINVAL, ENOTSUPP } = ERRNO;
-const EALREADY = -114;
+const { EALREADY, EFAULT, EINVAL, ENOTSUPP } = ERRNO;
 const IPV4 = 0x0008;
 const IPV6 = 0xdd86;
 const HEADER_BYTES = { [IPV4]: 20, [IPV6]: 40 } as const;

@@ -5,8 +5,7 @@ import type { Home } from '../object/home.ts';
 import { ERRNO, type Implementation, u32 } from './helpers.ts';
 import { isListener } from './network.ts';
 
-const { EINVAL, ENOENT } = ERRNO;
-const EACCES = -13;
+const { EACCES, EINVAL, ENOENT } = ERRNO;
 const TCP_BYTES = 20;
 const COOKIE_BITS = 24;
 const COOKIE_MASK = 0xff_ffff;

@@ -5,8 +5,7 @@ import type { BpfMap } from '../maps/maps.ts';
 import type { Home } from '../object/home.ts';
 import { ERRNO, type Implementation, mapOf } from './helpers.ts';
 
-const { EBUSY, EINVAL } = ERRNO;
-const EDEADLK = -35;
+const { EBUSY, EDEADLK, EINVAL } = ERRNO;
 const TIMER_BYTES = 16;
 /** CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME. */
 const CLOCKS: readonly bigint[] = [0n, 1n, 7n];

@@ -4,9 +4,7 @@ import type { Caller } from '../../interpreter/machine.ts';
 import type { Home } from '../object/home.ts';
 import { bytesAt, ERRNO, type Implementation, u32 } from './helpers.ts';
 
-const { EINVAL, ENOENT } = ERRNO;
-const ENOMEM = -12;
-const EPROTO = -71;
+const { EINVAL, ENOENT, ENOMEM, EPROTO } = ERRNO;
 /** struct bpf_tunnel_key, and the sizes that it had before. */
 const KEY = { ext: 22, label: 24, bytes: 44 } as const;
 const OLDER: readonly number[] = [8, 22, 24, 28];
