@@ -1,23 +1,25 @@
 // Finds the records of pcap and pcapng captures in a piece of memory, a block of packets at a time. [pcap] [pcapng]
 import { BpfError } from '../util/error.ts';
 import type { PacketBlock } from './block.ts';
+import {
+  NG_BYTE_ORDER,
+  NG_ENHANCED_PACKET,
+  NG_INTERFACE,
+  NG_OPTION_TSRESOL,
+  NG_PACKET_HEADER,
+  NG_SECTION,
+  PCAP_HEADER,
+  PCAP_MAGIC_NANO,
+  PCAP_RECORD,
+} from './format.ts';
 
 const PCAP_MAGIC_MICRO = 0xa1b2c3d4;
-const PCAP_MAGIC_NANO = 0xa1b23c4d;
-const PCAP_HEADER = 24;
-const PCAP_RECORD = 16;
 /** Up to this minor version of format 2 the two lengths of a record stood in either order. */
 const PCAP_EITHER_ORDER = 3;
-const NG_SECTION = 0x0a0d0d0a;
-const NG_BYTE_ORDER = 0x1a2b3c4d;
-const NG_INTERFACE = 1;
 const NG_PACKET_OBSOLETE = 2;
 const NG_SIMPLE_PACKET = 3;
-const NG_ENHANCED_PACKET = 6;
-const NG_OPTION_TSRESOL = 9;
 const NG_OPTION_TSOFFSET = 14;
-/** Bytes in front of the data: of enhanced packet blocks; of simple ones, with the length that ends the block before. */
-const NG_PACKET_HEADER = 28;
+/** Bytes of a simple packet block in front of the data, with the length that ends the block before. */
 const NG_SIMPLE_HEADER = 12;
 /** No capture tool writes longer packets; a larger length is damage, not a reason to allocate. */
 const MAX_PACKET_BYTES = 64 * 1024 * 1024;

@@ -1,17 +1,20 @@
 // Writes pcap and pcapng files with nanosecond time stamps, little-endian. [pcap] [pcapng]
 import { BpfError } from '../util/error.ts';
+import {
+  NG_BYTE_ORDER,
+  NG_ENHANCED_PACKET,
+  NG_INTERFACE,
+  NG_OPTION_TSRESOL,
+  NG_PACKET_HEADER,
+  NG_SECTION,
+  PCAP_HEADER,
+  PCAP_MAGIC_NANO,
+  PCAP_RECORD,
+} from './format.ts';
 import { LINKTYPE, linkTypeName } from './link.ts';
 import type { CaptureFormat } from './scan.ts';
 
-const PCAP_MAGIC_NANO = 0xa1b23c4d;
-const PCAP_RECORD = 16;
 const SNAP_LENGTH = 262144;
-const NG_SECTION = 0x0a0d0d0a;
-const NG_BYTE_ORDER = 0x1a2b3c4d;
-const NG_INTERFACE = 1;
-const NG_ENHANCED_PACKET = 6;
-const NG_PACKET_HEADER = 28;
-const NG_OPTION_TSRESOL = 9;
 /** Option if_tsresol: 10^-9 s. */
 const NANOSECONDS = 9;
 /** Bytes that are gathered before they are handed on. */
@@ -19,7 +22,7 @@ const BUFFER_BYTES = 1 << 18;
 
 /** The 24 bytes that begin a pcap file of one link type. */
 export function captureHeader(linkType: number): Uint8Array {
-  const bytes = new Uint8Array(24);
+  const bytes = new Uint8Array(PCAP_HEADER);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, PCAP_MAGIC_NANO, true);
   view.setUint16(4, 2, true);

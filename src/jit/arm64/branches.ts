@@ -2,6 +2,7 @@
 import { COND, type Code } from '../../isa/code.ts';
 import { HOLDS, type Walker } from '../../program/facts.ts';
 import { assert } from '../../util/error.ts';
+import { MIRROR, UNSIGNED } from '../conditions.ts';
 import { enc, LSL } from './encode.ts';
 import { addSubImmediate, bitmask32, bitmask64, bitmaskHigh, bitmaskLow } from './immediates.ts';
 import { V } from './kinds.ts';
@@ -23,24 +24,6 @@ CODE[COND.sge] = cond.ge;
 CODE[COND.slt] = cond.lt;
 CODE[COND.sle] = cond.le;
 CODE[COND.set] = cond.ne;
-
-/** The condition with its operands exchanged. */
-const MIRROR: Uint8Array = Uint8Array.from({ length: 16 }, (_, op) => op);
-/** Signed conditions on values that are not negative. */
-const UNSIGNED: Uint8Array = Uint8Array.from({ length: 16 }, (_, op) => op);
-for (const [a, b] of [
-  [COND.gt, COND.lt],
-  [COND.ge, COND.le],
-  [COND.sgt, COND.slt],
-  [COND.sge, COND.sle],
-] as const) {
-  MIRROR[a] = b;
-  MIRROR[b] = a;
-}
-UNSIGNED[COND.sgt] = COND.gt;
-UNSIGNED[COND.sge] = COND.ge;
-UNSIGNED[COND.slt] = COND.lt;
-UNSIGNED[COND.sle] = COND.le;
 
 /** Flags under which each condition holds, as NZCV. */
 const FLAGS_FOR: Uint8Array = Uint8Array.of(4, 0, 2, 0, 8, 0, 1, 0, 2, 0, 0, 8, 0, 4);

@@ -1,6 +1,7 @@
 // Conditional branches: the shortest comparison, and the condition that goes with it.
 import { COND, type Code } from '../../isa/code.ts';
 import { HOLDS, type Walker } from '../../program/facts.ts';
+import { MIRROR, UNSIGNED } from '../conditions.ts';
 import { enc } from './encode.ts';
 import { ALU, BIT, CC } from './forms.ts';
 import { alu, aluImmediate, moveConstant } from './immediates.ts';
@@ -24,21 +25,8 @@ CODE[COND.slt] = CC.l;
 CODE[COND.sle] = CC.le;
 CODE[COND.set] = CC.ne;
 
-/** The condition with its operands exchanged. */
-const MIRROR: Uint8Array = Uint8Array.from({ length: 16 }, (_, op) => op);
-/** Signed conditions on values that are not negative. */
-const UNSIGNED: Uint8Array = Uint8Array.from({ length: 16 }, (_, op) => op);
 /** x > c is x >= c + 1, and so on. */
 const NEIGHBOUR: Uint8Array = new Uint8Array(16);
-for (const [a, b] of [
-  [COND.gt, COND.lt],
-  [COND.ge, COND.le],
-  [COND.sgt, COND.slt],
-  [COND.sge, COND.sle],
-] as const) {
-  MIRROR[a] = b;
-  MIRROR[b] = a;
-}
 for (const [strict, other] of [
   [COND.gt, COND.ge],
   [COND.lt, COND.le],
@@ -48,10 +36,6 @@ for (const [strict, other] of [
   NEIGHBOUR[strict] = other;
   NEIGHBOUR[other] = strict;
 }
-UNSIGNED[COND.sgt] = COND.gt;
-UNSIGNED[COND.sge] = COND.ge;
-UNSIGNED[COND.slt] = COND.lt;
-UNSIGNED[COND.sle] = COND.le;
 
 /** Writes the comparison of the branch at `slot`; the condition code with which it is taken. */
 export function compare(v: Values, walker: Walker, code: Code, slot: number): number {
