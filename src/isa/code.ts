@@ -66,7 +66,6 @@ export const SWAP = { le: 0, be: 1, bswap: 2 } as const;
 export const COND = {
   eq: 0x1, gt: 0x2, ge: 0x3, set: 0x4, ne: 0x5, sgt: 0x6, sge: 0x7, lt: 0xa, le: 0xb, slt: 0xc, sle: 0xd,
 } as const; // biome-ignore format: a table
-export type Cond = (typeof COND)[keyof typeof COND];
 
 /** RFC9669 5.3, the immediate without the FETCH bit, for the simple ones the code of the ALU operation. */
 export const ATOMIC = { add: 0x00, or: 0x40, and: 0x50, xor: 0xa0, xchg: 0xe0, cmpxchg: 0xf0 } as const;

@@ -60,4 +60,3 @@ export const STOP = {
   unsupported: 8,
   unaligned: 9,
 } as const;
-export type StopReason = keyof typeof STOP;

@@ -1,6 +1,5 @@
 // The running kernel as an oracle: loads programs and runs them with BPF_PROG_TEST_RUN. Development only: needs Linux, root and
 // koffi; `openKernel` says why where one is missing. Layouts: union bpf_attr [uapi bpf.h].
-import { readFileSync } from 'node:fs';
 
 const SYS_BPF = { x64: 321, arm64: 280 } as const;
 const CMD = {
@@ -251,13 +250,4 @@ export async function openKernel(): Promise<Kernel | string> {
     return (error as Error).message;
   }
   return kernel;
-}
-
-/** Whether the kernel compiles what it loads; null where that cannot be read. */
-export function kernelJitEnabled(): boolean | null {
-  try {
-    return readFileSync('/proc/sys/net/core/bpf_jit_enable', 'utf8').trim() !== '0';
-  } catch {
-    return null;
-  }
 }

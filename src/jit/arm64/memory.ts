@@ -15,11 +15,6 @@ export interface Place {
   displacement: number;
 }
 
-export interface MemoryOptions {
-  /** Pointers are truncated to 32 bits. */
-  readonly confined: boolean;
-}
-
 /** Size as log2 of bytes. The unscaled forms take every displacement of 9 bits. */
 function fits(displacement: number, size: number): boolean {
   if (displacement >= -256 && displacement <= 255) return true;

@@ -19,7 +19,6 @@ export const REG = {
   r14: 14,
   r15: 15,
 } as const;
-export type RegisterName = keyof typeof REG;
 
 export type Width = 8 | 16 | 32 | 64;
 

@@ -1,5 +1,4 @@
 // The simulated machine's state: registers as halves, flags, the memory map. What an instruction's action may touch, and nothing else.
-import type { Address } from '../../target.ts';
 
 /** A stretch of address space; the whole of it lies below 2^53. `bytes` may be replaced by a longer view of the same memory. */
 export interface Area {
@@ -151,10 +150,4 @@ export class Machine {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** Below 2^53, or Infinity. */
-export function addressToNumber({ hi, lo }: Address): number {
-  const high = hi >>> 0;
-  return high < 2 ** 21 ? high * TWO32 + (lo >>> 0) : Number.POSITIVE_INFINITY;
 }
